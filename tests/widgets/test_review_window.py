@@ -121,10 +121,34 @@ def test_edits_are_saved_when_an_image_is_left_and_the_queue_goes_on_another_day
     again = open_review(viewer)
     assert again is not tab
     again.review(batch)
-    shown(qtbot, viewer, "three")
-    again.table.chosen.emit(0)
     shown(qtbot, viewer, "two")
+    assert again.progress.text() == "0 of 3 reviewed, 0 of them accepted."
+    assert [again.table.item(row, 2).text() for row in range(3)] == ["edited", "", ""]
     assert (viewer.layers["two cells"].data == 7).any()
+
+
+def test_a_stroke_leaves_the_decision_as_it_was_and_one_that_is_undone_is_no_edit(viewer, tab, qtbot, batch):
+    press(viewer, Qt.Key.Key_R)
+    shown(qtbot, viewer, "three")
+    press(viewer, Qt.Key.Key_B)
+    shown(qtbot, viewer, "two")
+    paint(viewer)
+    viewer.layers["two cells"].undo()
+    press(viewer, Qt.Key.Key_S)
+    shown(qtbot, viewer, "three")
+    tab.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    assert not [*batch.glob("reviewed/*.tif")]
+    press(viewer, Qt.Key.Key_R)
+    shown(qtbot, viewer, "three")
+    tab.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    paint(viewer)
+    tab.table.chosen.emit(2)
+    shown(qtbot, viewer, "one")
+    qtbot.waitUntil((batch / "reviewed" / "two_labels.tif").is_file, timeout=WAIT)
+    assert tab.table.item(0, 2).text() == "rejected"
+    assert tab.progress.text() == "1 of 3 reviewed, 0 of them accepted."
 
 
 @pytest.mark.parametrize("by_program", [True, False])
@@ -134,7 +158,7 @@ def test_edits_are_saved_when_the_window_closes(viewer, tab, qtbot, batch, by_pr
     # what a window does when it is destroyed; a program's close removes the layers before
     (viewer if by_program else session).close()
     qtbot.waitUntil(lambda: session.closed, timeout=WAIT)
-    assert json.loads((batch / "review.json").read_text())["images"] == {"two_labels.tif": "corrected"}
+    assert json.loads((batch / "review.json").read_text())["images"] == {"two_labels.tif": "edited"}
     assert (read_image(batch / "reviewed" / "two_labels.tif").data == 7).any()
 
 

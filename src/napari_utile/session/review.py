@@ -29,6 +29,8 @@ from napari_utile.engine.windows import Window
 from napari_utile.engine.words import counted
 
 DECISIONS = ("accepted", "corrected", "rejected", "skipped")
+EDITED = "edited"
+"""In the place of a decision: its cells were edited, and nobody decided on them yet."""
 REVIEWED = "reviewed"
 """The folder of reviewed cells."""
 _PROGRESS = "review.json"
@@ -50,7 +52,7 @@ class ReviewItem:
     confidence : float or None
         How sure the model was of its cells, where the batch said so.
     decision : str
-        One of `DECISIONS`; empty where it was not looked at.
+        One of `DECISIONS`, or `EDITED`; empty where nobody did anything with it.
     selection : Selection
         Which pixels of the image the batch read.
     channels : tuple of int
@@ -74,6 +76,11 @@ class ReviewItem:
     def name(self) -> str:
         """Of the image."""
         return image_name(self.labels) if self.is_store else name_and_ending(self.labels)[0]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether somebody decided on it."""
+        return self.decision in DECISIONS
 
     @property
     def is_store(self) -> bool:
@@ -265,7 +272,7 @@ def _progress(folder: Path) -> dict[str, str]:
         if path.stat().st_size > _LARGEST_JSON:
             raise ValueError("too large")
         images = json.loads(path.read_text(encoding="utf-8"))["images"]
-        return {str(name): decision for name, decision in images.items() if decision in DECISIONS}
+        return {str(name): decision for name, decision in images.items() if decision in (*DECISIONS, EDITED)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UtileError(
             f"The progress of the review in {path} is damaged ({error}): move it away."

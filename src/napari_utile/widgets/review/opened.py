@@ -39,12 +39,20 @@ class Opened:
     cells : Labels layer
     layers : tuple of layers
         All of them, from bottom to top.
+    before : integer array, optional
+        The pixels of the cells as they were opened; None where they lie in a store, which edits go to at once.
     """
 
     image: Any
     channels: tuple[int, ...] | None
     cells: Any
     layers: tuple[Any, ...]
+    before: np.ndarray[Any, Any] | None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the cells are not as they were opened: what was undone is no edit."""
+        return self.before is not None and not np.array_equal(self.before, self.cells.data)
 
 
 def layers_of(item: ReviewItem, after: JobHandle = NO_JOB) -> Generator[None, None, Opened]:
@@ -83,7 +91,8 @@ def layers_of(item: ReviewItem, after: JobHandle = NO_JOB) -> Generator[None, No
         if each.ndim == cells.ndim:
             # The pixels are the same; files differ in what they say of their place.
             each.translate = cells.translate
-    return Opened(image, channels, cells, (*images, cells))
+    before = None if cells.multiscale else np.array(cells.data)
+    return Opened(image, channels, cells, (*images, cells), before)
 
 
 def _by_channel(data: Any, options: dict[str, Any], kind: str) -> list[Any]:

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QDockWidget, QFileDialog, QWidget
 
 from napari_utile.engine.steps import Run
 from napari_utile.engine.words import percent
-from napari_utile.session.review import Decisions, ReviewItem, review_job, stores_apart
+from napari_utile.session.review import EDITED, Decisions, ReviewItem, review_job, stores_apart
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to, sentence_of
@@ -23,7 +23,6 @@ from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.review.opened import Opened, keep_reviewed, layers_of, sets_job
-from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import give_keys_to_canvas, plain_viewer, session_of, take_away
 from napari_utile.widgets.worker import NO_JOB, JobHandle, run_job
@@ -52,7 +51,6 @@ class ReviewTab(QWidget):
         self._apart = ""
         self._at = -1
         self._opened: Opened | None = None
-        self._edited = False
         self._writing: dict[Path, JobHandle] = {}
         self._keys: list[BorrowedKeys] = []
         self._covered = False
@@ -94,7 +92,6 @@ class ReviewTab(QWidget):
         ):
             button.clicked.connect(lambda _=False, function=function: function(None))
         run_job(sets_job(), on_done=self._list_sets, owner=self)
-        edits_of(self._viewer).edited.connect(self._note_edit)
         self._connections = Connections(self)
         self._connections.connect(self._session.events.closed, self._save_at_the_end)
 
@@ -170,7 +167,7 @@ class ReviewTab(QWidget):
                 f"The cells of {name} were closed, and nothing is accepted: click on {name} in the list to open them."
             )
             return
-        if decision == "accepted" and self._edited:
+        if decision == "accepted" and opened.is_changed:
             decision = "corrected"
         into_set = self.sets.currentData() if decision in ("accepted", "corrected") else ""
         if self._keep(opened, decision, into_set):
@@ -181,7 +178,7 @@ class ReviewTab(QWidget):
         if self._at < 0 or self._items[self._at].labels != item.labels:
             return  # the user went on meanwhile
         self._say("")
-        self._opened, self._edited = opened, False
+        self._opened = opened
         self._bring(opened)
 
     def _bring(self, opened: Opened) -> None:
@@ -210,14 +207,16 @@ class ReviewTab(QWidget):
             self._write(self._decisions, self._items)
         if self._opened is None:
             return True
-        if self._edited and not self._keep(self._opened, "corrected", ""):
+        if self._opened.is_changed and not self._keep(self._opened, self._left_as, ""):
             return False
         self._close_layers(self._opened)
         return True
 
-    def _note_edit(self, layer: Any) -> None:
-        """Remember that the cells were edited, also when their layer is closed by then."""
-        self._edited |= self._opened is not None and layer is self._opened.cells
+    @property
+    def _left_as(self) -> str:
+        """What an image is to be called whose edited cells are left without a decision: as before, where it had one."""
+        before = self._items[self._at].decision
+        return "corrected" if before == "accepted" else before or EDITED
 
     def _keep(
         self, opened: Opened, decision: str, into_set: str, run: Callable[..., JobHandle] = run_job
@@ -248,7 +247,7 @@ class ReviewTab(QWidget):
             self.status.problem(
                 f"{item.name} is too large for a training set: add a part of it, from a layer."
             )
-        if too_large or (decision in ("rejected", "skipped") and not self._edited):
+        if too_large or (decision in ("rejected", "skipped") and not opened.is_changed):
             self._write(decisions, items, {item.labels.name: decision})
             return True
         with failures_to(failed):
@@ -291,7 +290,7 @@ class ReviewTab(QWidget):
     def _next(self, after: int) -> None:
         """Open the next image that nobody decided on."""
         order = [*range(after + 1, len(self._items)), *range(after + 1)]
-        left = [place for place in order if not self._items[place].decision]
+        left = [place for place in order if not self._items[place].is_decided]
         self._at = -1
         if left:
             self._go_to(left[0])
@@ -316,7 +315,7 @@ class ReviewTab(QWidget):
         )
         if 0 <= self._at < len(self._items):
             self.table.selectRow(self._at)
-        done = [item.decision for item in self._items if item.decision]
+        done = [item.decision for item in self._items if item.is_decided]
         if self._items:
             good = sum(decision in ("accepted", "corrected") for decision in done)
             said = f"{len(done)} of {len(self._items)} reviewed, {good} of them accepted."
@@ -340,8 +339,8 @@ class ReviewTab(QWidget):
 
     def _save_at_the_end(self, _: object = None) -> None:
         """Save what was edited as the window closes, before the program can end: its threads end with it."""
-        if self._opened is not None and self._edited:
-            if not self._keep(self._opened, "corrected", "", _finish):
+        if self._opened is not None and self._opened.is_changed:
+            if not self._keep(self._opened, self._left_as, "", _finish):
                 show_warning(self.status.text())
             self._opened = None
         for job in self._writing.values():
