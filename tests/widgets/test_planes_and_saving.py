@@ -199,3 +199,13 @@ def test_the_methods_text_says_model_settings_and_what_was_edited(viewer, page, 
     viewer.dims.set_current_step(0, 1)
     page.keeping.copy_methods()
     assert "1 of 6 cells (17 %) was edited by hand." in QGuiApplication.clipboard().text()
+
+
+@pytest.mark.parametrize("kind", ["this", "all"])
+def test_a_command_for_pixels_without_a_file_says_that_it_takes_all_planes(viewer, page, qtbot, stack, kind):
+    viewer.add_image(stack, name="film", axis_labels=("t", "y", "x"))
+    page.form.planes.kind.setCurrentIndex(["this", "all"].index(kind))
+    run(qtbot, page)
+    page.form.copy_command.click()
+    qtbot.waitUntil(lambda: "IMAGE.tif" in page.form.status.text(), timeout=WAIT)
+    assert ("It segments all planes" in page.form.status.text()) == (kind == "this")

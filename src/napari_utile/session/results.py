@@ -219,8 +219,16 @@ def command_of(
     )
 
 
-def what_the_command_lacks(request: SegmentRequest, located: Located | None) -> str:
-    """Say what a command cannot say of a request; empty where it makes the same labels."""
+def what_the_command_lacks(
+    request: SegmentRequest, located: Located | None, *, some_planes: bool = False
+) -> str:
+    """Say what a command cannot say of a request; empty where it makes the same labels.
+
+    Parameters
+    ----------
+    some_planes : bool
+        Whether not all planes of a stack are meant, which a command names for a file that is known.
+    """
     said = []
     if located is None and request.path:
         said.append(
@@ -230,6 +238,8 @@ def what_the_command_lacks(request: SegmentRequest, located: Located | None) -> 
         )
     elif located is None:
         said.append("Replace IMAGE.tif with your file's name.")
+    if located is None and some_planes:
+        said.append("It segments all planes: name those that you mean with --z or --t.")
     if request.inside is not None:
         said.append("It segments the box around the shapes or labels, not only what is inside them.")
     return " ".join(said)

@@ -110,7 +110,8 @@ class Keeping:
             axis = "Z" if views else form.linking.wanted.upper()
             located = None if located is None else located.along(axis, form.planes.entries)
         command = command_of(request, request.params, card_of(request.params.model), located, views, linking)
-        self._status.copied(command, what_the_command_lacks(request, located))
+        some = len(form.planes.places(source.place)) < len(source.place.every)
+        self._status.copied(command, what_the_command_lacks(request, located, some_planes=some))
 
     def copy_store_command(self, requests: list[SegmentRequest]) -> None:
         """Copy the command line that segments planes into their store, or finishes it; files are read for it."""
