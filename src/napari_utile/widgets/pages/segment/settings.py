@@ -1,4 +1,4 @@
-"""Where settings come from and go to: a few given cells, a recipe, a file."""
+"""Where settings come from and go to: a few given cells, a recipe, a file, and the request that Run makes of them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,13 +21,13 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.aim import label_plane_on
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
-from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.button import as_it_is
 from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
 from napari_utile.widgets.viewer.linked_layers import as_found
 from napari_utile.widgets.viewer.own_pictures import is_cells, recipe_in
-from napari_utile.widgets.viewer.source import Source, read_source
+from napari_utile.widgets.viewer.projections import origin_of
+from napari_utile.widgets.viewer.source import Source, axes_of, read_source
 
 _FILES = "Settings and recipes (*.json)"
 
@@ -105,9 +105,41 @@ class Settings(BarJob, QObject):
         self.use(fit.params, fit.values, f"{capitalised(str(fit))}.", measured=fit.measured)
 
     def captured(self, place: Place | None = None) -> tuple[Source, SegmentRequest]:
-        """Capture what Run would do now, see `capture`; with what the settings were fitted to."""
-        source, request = capture(self._viewer, self._session, self._form, self._values.chosen(), place)
-        return source, replace(request, fitted=self._fitted_to(request.params))
+        """Capture, on the GUI thread, all that Run depends on.
+
+        Parameters
+        ----------
+        place : Place, optional
+            A plane; the one on screen by default.
+
+        Raises
+        ------
+        ValueError, UtileError
+            In one sentence, if something is missing.
+        """
+        source = read_source(self._viewer, self._session, place)
+        linking = self._form.linking
+        # Planes that are linked are no channels, whatever their axis is called.
+        linked = bool(linking.wanted or linking.views)
+        stack = replace(source.stack, of_one_image=source.stack.of_one_image or linked)
+        region, inside = self._form.region.read(source)
+        chosen = self._form.params()
+        limits = chosen.limits if stack.of_one_image else "plane"
+        params = replace(chosen, limits=limits, model=self._session.model, channels=source.channels)
+        path, project = origin_of(source.layer)
+        return source, SegmentRequest(
+            source.plane,
+            params,
+            region,
+            inside,
+            source.data_key,
+            path,
+            axes_of(source),
+            stack,
+            project,
+            self._fitted_to(params),
+            self._values.chosen(),
+        )
 
     def _fitted_to(self, params: SegmentParams) -> str:
         """Say what parameters were fitted to; empty where they were not, or one was changed since."""
