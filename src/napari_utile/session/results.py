@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -253,50 +253,26 @@ def measured(request: SegmentRequest, segmentation: Segmentation) -> dict[str, n
 
 def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSpec]:
     """Describe the layers of a result: probability, mask, instances, from bottom to top."""
-    segmentation = result.segmentation
-    name, window = segmentation.plane.name, window_of(segmentation)
-    metadata = {"recipe": result.recipe.to_json()}
-    specs = [
-        LayerSpec(
-            "labels",
-            f"{name} mask",
-            segmentation.mask.view(np.uint8),
-            "mask",
-            {"visible": False, "opacity": 0.5},
-            metadata,
-            window=window,
-        ),
-        LayerSpec(
-            "labels",
-            f"{name} instances",
-            segmentation.labels,
-            "instances",
-            {"opacity": 0.5},
-            metadata,
-            result.features,
-            window,
-        ),
-    ]
-    if segmentation.classes.several:
-        layer = LayerSpec(
-            "labels",
-            f"{name} {classes_in_words(segmentation.classes.names)}",
-            segmentation.classes.layer,
-            "classes",
-            {"visible": False, "opacity": 0.5},
-            metadata,
-            window=window,
-        )
-        specs.insert(1, layer)
-    if probability:
-        foreground, hidden = segmentation.foreground, {"visible": False}
-        specs.insert(
-            0,
-            LayerSpec(
-                "glow", f"{name} probability", foreground, "probability", hidden, metadata, window=window
-            ),
-        )
-    return specs
+    made, metadata = result.segmentation, {"recipe": result.recipe.to_json()}
+    half, hidden = {"opacity": 0.5}, {"visible": False}
+
+    def layer(
+        kind: Literal["glow", "labels"],
+        what: str,
+        data: np.ndarray[Any, Any],
+        role: str,
+        options: dict[str, Any],
+        features: dict[str, np.ndarray[Any, Any]] | None = None,
+    ) -> LayerSpec:
+        name = f"{made.plane.name} {what}"
+        return LayerSpec(kind, name, data, role, options, metadata, features, window_of(made))
+
+    specs = [layer("glow", "probability", made.foreground, "probability", hidden)] if probability else []
+    specs.append(layer("labels", "mask", made.mask.view(np.uint8), "mask", hidden | half))
+    if made.classes.several:
+        words = classes_in_words(made.classes.names)
+        specs.append(layer("labels", words, made.classes.layer, "classes", hidden | half))
+    return [*specs, layer("labels", "instances", made.labels, "instances", half, result.features)]
 
 
 def window_of(segmentation: Segmentation) -> Window | None:
