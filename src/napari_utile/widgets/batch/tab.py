@@ -86,7 +86,7 @@ class BatchTab(BarJob, QWidget):
         self.how = Words()
         self.run_bar = RunBar("Segment all", "Segment every image of the list, one after the other.")
         self.run_bar.cancel_button.setToolTip("Stop now; finished images stay.")
-        self.table = PlaceTable(("Image", "Cells", "Covered", "Sure"))
+        self.table = PlaceTable(("Image", "Cells", "Covered", "Sure"), numbers=(1, 2, 3))
         self.open_sheet = push_button(
             "Quality sheet", "Open thumbnails of all images, the worst first, as a web page."
         )

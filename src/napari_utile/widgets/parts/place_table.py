@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+_LEFT, _RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+
 
 class PlaceTable(QTableWidget):
     """Rows of text, each with a place.
@@ -13,6 +15,8 @@ class PlaceTable(QTableWidget):
     ----------
     headings : sequence of str
         Of the columns; the first one stretches.
+    numbers : sequence of int
+        Columns of numbers, which are aligned on the right.
 
     Attributes
     ----------
@@ -22,9 +26,11 @@ class PlaceTable(QTableWidget):
 
     chosen = Signal(int)
 
-    def __init__(self, headings: Sequence[str]) -> None:
+    def __init__(self, headings: Sequence[str], numbers: Sequence[int] = ()) -> None:
         super().__init__(0, len(headings))
-        self.setHorizontalHeaderLabels(list(headings))
+        self._sides = [_RIGHT if column in numbers else _LEFT for column in range(len(headings))]
+        for column, heading in enumerate(headings):
+            self.setHorizontalHeaderItem(column, self._item(column, heading))
         self.setAccessibleName(f"Table: {', '.join(headings)}")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -39,7 +45,6 @@ class PlaceTable(QTableWidget):
         if columns is not None:
             columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             columns.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-            columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.cellClicked.connect(lambda row, _: self.chosen.emit(row))
         self.currentCellChanged.connect(self._moved)
 
@@ -51,7 +56,7 @@ class PlaceTable(QTableWidget):
             self.setRowCount(len(rows))
             for row, words in enumerate(rows):
                 for column, word in enumerate(words):
-                    item = QTableWidgetItem(word)
+                    item = self._item(column, word)
                     item.setToolTip(tips[row] if row < len(tips) else word)
                     self.setItem(row, column, item)
 
@@ -59,6 +64,11 @@ class PlaceTable(QTableWidget):
         """Numbers of the selected rows."""
         model = self.selectionModel()
         return sorted(index.row() for index in model.selectedRows()) if model is not None else []
+
+    def _item(self, column: int, word: str) -> QTableWidgetItem:
+        item = QTableWidgetItem(word)
+        item.setTextAlignment(self._sides[column] | Qt.AlignmentFlag.AlignVCenter)
+        return item
 
     def _moved(self, row: int, _column: int, before: int, _before_column: int) -> None:
         if row >= 0 and row != before and self.hasFocus():

@@ -56,7 +56,7 @@ class ReviewTab(QWidget):
         self._covered = False
         self.open_folder = push_button("Open folder…", "Open the folder of results of a batch.")
         self.progress = Words(_START)
-        self.table = PlaceTable(("Image", "Sure", "Decision"))
+        self.table = PlaceTable(("Image", "Sure", "Decision"), numbers=(1,))
         self.accept = push_button("Accept (A)", "These cells are right, as they are now.")
         self.reject = push_button("Reject (R)", "These cells cannot be used.")
         self.skip = push_button("Skip (S)", "Decide later.")

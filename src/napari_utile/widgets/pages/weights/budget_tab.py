@@ -57,7 +57,7 @@ class LossBudgetTab(QWidget):
         )
         self.bar = _ShareBar()
         self.text = Words(rich=True)
-        self.table = PlaceTable(("Gap between", "Share", "Peak"))
+        self.table = PlaceTable(("Gap between", "Share", "Peak"), numbers=(1, 2))
         self.table.setToolTip("The gaps between cells that carry most of the loss. Click one to go there.")
         self.table.chosen.connect(self._go)
         form = fields(("Prediction", self.probability))

@@ -41,7 +41,7 @@ class AnnotationCheckTab(QWidget):
         super().__init__()
         self.form = Form(AnnotationCheckParams())
         self.text = Words()
-        self.table = PlaceTable(("Cells", "What", "Pixels"))
+        self.table = PlaceTable(("Cells", "What", "Pixels"), numbers=(2,))
         self.table.chosen.connect(self._go)
         self.table.itemSelectionChanged.connect(self._enable)
         self.fix = push_button(
