@@ -553,6 +553,7 @@ def test_the_error_that_took_the_place_of_a_fixed_one_comes_next(
     viewer.layers["predicted"].data_setitem(np.nonzero(TRUTH == 4), 11)
     until(lambda: errors.table.rowCount() == 2)
     assert errors.row == -1
+    assert errors.table.currentRow() == 1, "arrow keys go on from there"
     errors.next_button.click()
     assert errors.table.item(errors.row, 0).text() == "false"
     viewer.layers["predicted"].undo()

@@ -2,16 +2,9 @@
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QLabel,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QWidget
 
 from napari_utile.engine.metrics.cell_kinds import CellKind
 from napari_utile.engine.words import counted
@@ -19,6 +12,7 @@ from napari_utile.session.evaluation import FoundError
 from napari_utile.widgets.pages.evaluate.error_colours import KIND_COLOURS, KIND_HELP, KIND_WORDS
 from napari_utile.widgets.parts import arrange
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.words import Words
 
 # A table of more rows than anyone reads takes seconds to fill.
@@ -48,23 +42,16 @@ class ErrorTable(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._errors: tuple[FoundError, ...] = ()
-        self._went_to: FoundError | None = None
+        self._went_to: tuple[object, ...] = ()
         self._gone_before = 0  # row whose error took the place of the one last gone to
         self.counts = Words(rich=True)
-        self.table = QTableWidget(0, len(_COLUMNS))
+        self.table = PlaceTable(_COLUMNS, numbers=(3, 4))
         self.table.setAccessibleName("Errors")
-        self.table.setHorizontalHeaderLabels(_COLUMNS)
         for column, text in enumerate(_COLUMN_HELP):
             item = self.table.horizontalHeaderItem(column)
             if item is not None:
                 item.setToolTip(text)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        rows = self.table.verticalHeader()
-        if rows is not None:
-            rows.setVisible(False)
-            rows.setDefaultSectionSize(22)
         header = self.table.horizontalHeader()
         if header is not None:
             header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -84,22 +71,24 @@ class ErrorTable(QWidget):
     @property
     def row(self) -> int:
         """The chosen row, or -1."""
-        rows = {index.row() for index in self.table.selectedIndexes()}
-        return min(rows, default=-1)
+        return min(self.table.chosen_rows(), default=-1)
 
     def show_errors(self, errors: Sequence[FoundError], kinds: dict[CellKind, int]) -> None:
         """List mistakes in the order given; the one last gone to stays chosen while it is there."""
         before = self.row if self.row >= 0 else self._gone_before
         self._errors = tuple(errors)[:_MOST_ROWS]
-        row = next((row for row, found in enumerate(self._errors) if _same(found, self._went_to)), -1)
+        row = next((row for row, found in enumerate(self._errors) if _which(found) == self._went_to), -1)
         self._gone_before = before if row < 0 else 0
         with QSignalBlocker(self.table):
-            self.table.clearSelection()
-            self.table.setRowCount(len(self._errors))
+            self.table.set_rows(list(map(_words, self._errors)), list(map(_tip, self._errors)))
             for number, found in enumerate(self._errors):
-                self._fill(number, found)
+                item = self.table.item(number, 0)
+                if item is not None:
+                    item.setIcon(_square(KIND_COLOURS[found.error.kind]))
             if row >= 0:
                 self.table.selectRow(row)
+            else:  # arrow keys go on from there
+                self.table.setCurrentCell(before, 0, QItemSelectionModel.SelectionFlag.NoUpdate)
         self.counts.setText(_counts_text(kinds))
         for button in (self.previous_button, self.next_button):
             button.setEnabled(bool(self._errors))
@@ -119,30 +108,11 @@ class ErrorTable(QWidget):
         else:
             self.table.selectRow(following)
 
-    def _fill(self, row: int, found: FoundError) -> None:
-        error = found.error
-        texts = (
-            KIND_WORDS[error.kind],
-            _ids(error.truth_ids),
-            _ids(error.prediction_ids),
-            str(error.pixels),
-            f"{error.iou:.2f}",
-        )
-        where = f" Plane {', '.join(map(str, found.index))}." if found.index else ""
-        for column, text in enumerate(texts):
-            item = QTableWidgetItem(text)
-            item.setToolTip(KIND_HELP[error.kind] + where)
-            if column == 0:
-                item.setIcon(_square(KIND_COLOURS[error.kind]))
-            if column >= 3:
-                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            self.table.setItem(row, column, item)
-
     def _row_chosen(self) -> None:
         row = self.row
         self._show_position(len(self._errors))
         if 0 <= row < len(self._errors):
-            self._went_to = self._errors[row]
+            self._went_to = _which(self._errors[row])
             self.chosen.emit(self._errors[row])
 
     def _show_position(self, total: int) -> None:
@@ -154,19 +124,20 @@ class ErrorTable(QWidget):
             self.position.setText(f"{self.row + 1} of {total}")
 
 
-def _same(one: FoundError, other: FoundError | None) -> bool:
-    """Whether two evaluations found the same mistake."""
-    return other is not None and (
-        one.index,
-        one.error.kind,
-        one.error.truth_ids,
-        one.error.prediction_ids,
-    ) == (
-        other.index,
-        other.error.kind,
-        other.error.truth_ids,
-        other.error.prediction_ids,
-    )
+def _which(found: FoundError) -> tuple[object, ...]:
+    """Give what a mistake has in common with itself in another evaluation."""
+    return found.index, found.error.kind, found.error.truth_ids, found.error.prediction_ids
+
+
+def _words(found: FoundError) -> tuple[str, ...]:
+    error = found.error
+    ids = (", ".join(map(str, each)) or "–" for each in (error.truth_ids, error.prediction_ids))
+    return KIND_WORDS[error.kind], *ids, str(error.pixels), f"{error.iou:.2f}"
+
+
+def _tip(found: FoundError) -> str:
+    where = f" Plane {', '.join(map(str, found.index))}." if found.index else ""
+    return KIND_HELP[found.error.kind] + where
 
 
 def _counts_text(kinds: dict[CellKind, int]) -> str:
@@ -181,7 +152,3 @@ def _square(colour: str) -> QIcon:
     mark = QPixmap(_MARK, _MARK)
     mark.fill(QColor(colour))
     return QIcon(mark)
-
-
-def _ids(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers)) if numbers else "–"
