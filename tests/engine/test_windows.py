@@ -60,6 +60,25 @@ def test_blocks_of_a_grid_tile_a_window(window: Window, height: int, width: int)
     assert blocks == sorted(blocks, key=lambda block: block.start)
 
 
+@given(windows(2), st.integers(1, 8))
+def test_the_middle_of_a_window_leaves_as_much_on_either_side(window: Window, side: int) -> None:
+    middle = window.central(side)
+    assert middle.shape == tuple(min(side, n) for n in window.shape)
+    for part, whole in zip(middle, window, strict=True):
+        assert (whole.stop - part.stop) - (part.start - whole.start) in (0, 1)
+
+
+@given(windows(1), st.integers(1, 8), st.floats(-9, 20))
+def test_the_part_around_a_point_is_the_nearest_one_inside(window: Window, side: int, at: float) -> None:
+    (part,) = window.central(side, (at,))
+    (whole,) = window
+    size = min(side, *window.shape)
+    assert part.stop - part.start == size
+    inside = range(whole.start, whole.stop - size + 1)
+    assert part.start in inside
+    assert abs(part.start + side / 2 - at) - min(abs(start + side / 2 - at) for start in inside) < 1
+
+
 def test_a_window_is_an_index() -> None:
     image = np.arange(60).reshape(3, 4, 5)
     window = Window(slice(1, 3), slice(2, 4))

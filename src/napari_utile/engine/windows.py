@@ -9,7 +9,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from math import prod
+from math import floor, prod
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,28 @@ class Window(tuple[slice, ...]):
     def moved(self, by: Sequence[int]) -> "Window":
         """Return the window moved along each axis."""
         return Window(*(slice(part.start + n, part.stop + n) for part, n in zip(self, by, strict=True)))
+
+    def central(self, side: int, point: Sequence[float] | None = None) -> "Window":
+        """Return the part of the window around a point; where that lies near the rim, it is moved inside.
+
+        >>> Window(slice(0, 9), slice(10, 14)).central(4)
+        Window(2:6, 10:14)
+        >>> Window(slice(0, 9), slice(10, 14)).central(2, (1.5, 99))
+        Window(0:2, 12:14)
+
+        Parameters
+        ----------
+        side : int
+            Its pixels along each axis; all of them along an axis that has fewer.
+        point : sequence of float, optional
+            The middle of the window by default.
+        """
+        middle = [(part.start + part.stop) / 2 for part in self] if point is None else point
+        starts = [
+            min(max(floor(at - side / 2), part.start), max(part.start, part.stop - side))
+            for at, part in zip(middle, self, strict=True)
+        ]
+        return Window.span(starts, (start + side for start in starts)) & self
 
     def relative_to(self, other: Sequence[slice]) -> "Window":
         """Return the window as an array that begins where another window does has it."""

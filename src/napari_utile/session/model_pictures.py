@@ -18,22 +18,14 @@ from napari_utile.session.measured import Stack
 from napari_utile.session.model_suggestions import channels_for
 from napari_utile.session.state import Session
 
-_SIDE = 256
+PICTURED = 256
+"""Rows and columns of what is in view that every model segments in a moment."""
 _COLOURS = np.array(
     [(255, 96, 64), (64, 200, 96), (80, 144, 255), (255, 208, 48), (224, 96, 255), (48, 216, 216)]
 )
 _TINT = 0.5
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
-
-
-def pictured(view: Window) -> Window:
-    """Give the middle of what is in view, small enough for every model to segment it in a moment."""
-    sides = []
-    for part in view:
-        start = part.start + max(0, part.stop - part.start - _SIDE) // 2
-        sides.append(slice(start, min(part.stop, start + _SIDE)))
-    return Window(*sides)
 
 
 def pictures_job(

@@ -257,11 +257,8 @@ def _first_look(
 ) -> Generator[Progress, None, None]:
     """Compute the probability around a pixel of the region, only to be seen."""
     region = Window.part_of(request.plane.shape, request.region)
-    start = [
-        int(min(max(at + part.start - _LOOK / 2, part.start), max(part.start, part.stop - _LOOK)))
-        for at, part in zip(middle, region, strict=True)
-    ]
-    window = Window.span(start, (first + _LOOK for first in start)) & region
+    point = [at + first for at, first in zip(middle, region.start, strict=True)]
+    window = region.central(_LOOK, point)
     field = Field(request.plane, ready.model, ready.params, compute=ready.compute, limits=ready.limits)
     for step in field.tiles(window):
         yield replace(step, stage="look")

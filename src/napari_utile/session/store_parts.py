@@ -44,12 +44,6 @@ class StorePart:
     features: dict[str, NDArray[Any]]
 
 
-def centred(window: Window) -> Window:
-    """Return the middle of a window, as far as it can be edited at once."""
-    start = [part.start + max(0, part.stop - part.start - MOST_EDITED) // 2 for part in window]
-    return Window.span(start, (first + MOST_EDITED for first in start)) & window
-
-
 def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generator[None, None, StorePart]:
     """Read a part of a store.
 

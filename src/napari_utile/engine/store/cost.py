@@ -17,7 +17,6 @@ from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.store.empty import is_empty
 from napari_utile.engine.store.memory import LOADED_BYTES, threads_for
 from napari_utile.engine.store.plan import StorePlan
-from napari_utile.engine.windows import Window
 
 _LOOKED_AT, _LOOK = 16, 256
 _DECODING = 0.2
@@ -135,8 +134,7 @@ def _empty_share(plan: StorePlan, planes: Sequence[ImagePlane], mask: NDArray[np
     for place in spread(len(counted) * len(planes), _LOOKED_AT):
         number, at = divmod(place, len(counted))
         block, limits = counted[at], plan.limits[number]
-        start = [(part.start + part.stop - _LOOK) // 2 for part in block]
-        looked = Window.span(start, (first + _LOOK for first in start)) & block
+        looked = block.central(_LOOK)
         plane = planes[number].with_channels(range(len(limits.low)))
         found.append(is_empty(np.asarray(plane.data[(slice(None), *looked)]), limits))
     return share + (1 - share) * float(np.mean(found))

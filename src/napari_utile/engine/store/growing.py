@@ -83,9 +83,7 @@ def plan_seeds(
     """
     if stains:
         refuse_without_numbers(stains)
-    rows, columns = seeds[0].shape
-    start = [max(0, (size - _LOOKED_AT) // 2) for size in (rows, columns)]
-    looked = Window.span(start, (first + _LOOKED_AT for first in start)).clipped((rows, columns))
+    looked = Window.whole(seeds[0].shape).central(_LOOKED_AT)
     if doubt := doubt_of([labels_in(seeds[0], looked)]):
         warn(f"{Path(path).name} {doubt}")
     areas = [_areas(plane) for plane in seeds]

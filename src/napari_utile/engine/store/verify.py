@@ -110,12 +110,7 @@ def verify_seams(
         The pixel (y, x) around which the crop lies; the middle of the plane by default.
     """
     one = Field(plane, model, params, compute=compute, limits=limits)
-    aim = middle or [length / 2 for length in plane.shape]
-    start = [
-        int(min(max(0, at - size / 2), max(0, length - size)))
-        for at, length in zip(aim, plane.shape, strict=True)
-    ]
-    window = Window.span(start, (first + size for first in start)).clipped(plane.shape)
+    window = Window.whole(plane.shape).central(size, middle)
     pieces = _pieces(window)
     total = len(pieces) + 1
     whole = Run(one.tiles(window)).result

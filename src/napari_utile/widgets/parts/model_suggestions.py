@@ -12,7 +12,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.windows import Window
 from napari_utile.session.measured import Stack
-from napari_utile.session.model_pictures import Picture, pictured, pictures_job
+from napari_utile.session.model_pictures import PICTURED, Picture, pictures_job
 from napari_utile.session.model_suggestions import suggest_job
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
@@ -144,7 +144,7 @@ class ModelSuggestions(BarJob, QWidget):
         if view is None:
             return
         self.begin(
-            pictures_job(self._session, params, stack, plane, pictured(view), ratings.models),
+            pictures_job(self._session, params, stack, plane, view.central(PICTURED), ratings.models),
             "pictures of what each finds…",
             on_progress=self._show_picture,
             on_done=lambda _: None,

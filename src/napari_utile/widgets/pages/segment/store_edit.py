@@ -23,7 +23,6 @@ from napari_utile.session.store_parts import (
     MOST_EDITED,
     StorePart,
     WrittenPart,
-    centred,
     open_part_job,
     undo_job,
     with_stored_ids,
@@ -126,7 +125,7 @@ class StoreEdit(OneJob, QWidget):
         if place is None:
             return
         where = place_of(whole, self._viewer)
-        window = centred(region_in_view(self._viewer, whole, where))
+        window = region_in_view(self._viewer, whole, where).central(MOST_EDITED)
         self._status.say("Opening…")
         self._run(
             open_part_job(place, in_store_order(whole, where.plane.steps), window),

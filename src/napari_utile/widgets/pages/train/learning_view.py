@@ -7,7 +7,6 @@ import napari.viewer
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QAbstractButton
 
-from napari_utile.engine.windows import Window
 from napari_utile.session.fine_tuning import LookAt, Prediction
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
@@ -65,7 +64,7 @@ class LearningView:
             return
         with suppress(ValueError):  # nothing of the image is in view
             place = image_place(self._source, self._viewer)
-            region = _central(region_in_view(self._viewer, layer, place))
+            region = region_in_view(self._viewer, layer, place).central(_MOST_PIXELS)
             self._job.send(LookAt(plane_of(self._source, place), region))
             self._asked = place
 
@@ -82,12 +81,3 @@ class LearningView:
             self._layer = PreviewLayer(self._viewer, layer, place, prediction.region, "learning")
             self._shown = place
         self._layer.show(prediction.region, prediction.foreground)
-
-
-def _central(region: Window) -> Window:
-    """Cut a large region down to its middle."""
-    parts = []
-    for part in region:
-        spare = max(0, part.stop - part.start - _MOST_PIXELS)
-        parts.append(slice(part.start + spare // 2, part.stop - (spare - spare // 2)))
-    return Window(*parts)
