@@ -13,6 +13,7 @@ def test_what_napari_saves_is_read_as_the_dock_reads_the_layer(tmp_path):
     from napari.components import ViewerModel
     from napari_builtins.io import napari_write_shapes
 
+    from napari_utile.widgets.viewer.layers import place_of
     from napari_utile.widgets.viewer.regions import boxes_of_shapes
 
     viewer = ViewerModel()
@@ -23,7 +24,7 @@ def test_what_napari_saves_is_read_as_the_dock_reads_the_layer(tmp_path):
     data, meta, _ = shapes.as_layer_data_tuple()
     shapes.selected_data = {1}  # as napari leaves it when a second shape is drawn; both count
     path = napari_write_shapes(str(tmp_path / "field.csv"), data, meta)
-    windows = boxes_of_shapes(shapes, image, viewer)
+    windows = boxes_of_shapes(shapes, image, place_of(image, viewer))
     assert read_boxes(path, (60, 80)) == [(y.start, x.start, y.stop, x.stop) for y, x in windows]
     assert read_boxes(path, (60, 80)) == [(5, 5, 41, 52), (0, 60, 21, 80)]
 

@@ -103,7 +103,7 @@ class RegionPicker(QWidget):
         if kind == WHOLE:
             return None, None
         if kind == VIEW:
-            region = region_in_view(self._viewer, source.layer, source.place)
+            region = region_in_view(source.layer, source.place)
             return (None if region == Window.whole(source.place.plane_shape) else region), None
         if kind == LABELS:
             if self.labels.layer is None:
@@ -111,8 +111,8 @@ class RegionPicker(QWidget):
             return label_mask(self.labels.layer, source.layer, source.place)
         if self.shapes.layer is None:
             raise ValueError("Draw a shape on the image first: press Draw.")
-        region = region_of_shapes(self.shapes.layer, source.layer, self._viewer, source.place)
-        inside = inside_shapes(self.shapes.layer, source.layer, self._viewer, region, source.place)
+        region = region_of_shapes(self.shapes.layer, source.layer, source.place)
+        inside = inside_shapes(self.shapes.layer, source.layer, source.place, region)
         return region, None if inside.all() else inside
 
     def start_drawing(self) -> None:

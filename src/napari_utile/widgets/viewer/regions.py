@@ -10,7 +10,7 @@ import numpy as np
 from skimage.draw import polygon2mask
 
 from napari_utile.engine.windows import Window
-from napari_utile.widgets.viewer.layers import Place, place_of
+from napari_utile.widgets.viewer.layers import Place
 
 # So many times as wide as what is looked at is the view.
 _VIEW = 3
@@ -18,19 +18,15 @@ _VIEW = 3
 _CANVAS = 600
 
 
-def region_in_view(
-    viewer: napari.viewer.Viewer, layer: napari.layers.Layer, place: Place | None = None
-) -> Window:
+def region_in_view(layer: napari.layers.Layer, place: Place) -> Window:
     """Find the part of a layer's plane that is on the canvas.
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-        Its camera decides.
     layer : Image or Labels layer
         Multiscale layers count at full resolution.
-    place : Place, optional
-        The plane; the current one by default.
+    place : Place
+        Its plane.
 
     Returns
     -------
@@ -42,7 +38,6 @@ def region_in_view(
     ValueError
         If nothing of the layer is in view.
     """
-    place = place or place_of(layer, viewer)
     corners = np.asarray(layer.corner_pixels, dtype=float)[:, list(place.axes)]
     if not corners.any():  # not drawn yet
         return _window((0, 0), place.plane_shape, place, "")
@@ -54,12 +49,7 @@ def region_in_view(
     return _window(corners[0] * factors, last, place, f"{layer.name} is not in view.")
 
 
-def region_of_shapes(
-    shapes: napari.layers.Shapes,
-    layer: napari.layers.Layer,
-    viewer: napari.viewer.Viewer,
-    place: Place | None = None,
-) -> Window:
+def region_of_shapes(shapes: napari.layers.Shapes, layer: napari.layers.Layer, place: Place) -> Window:
     """Find the smallest window of a layer's plane that holds the drawn shapes.
 
     The selected shapes count, or all of them where none is selected.
@@ -70,10 +60,8 @@ def region_of_shapes(
         Rectangles, ellipses and polygons in any space.
     layer : Image or Labels layer
         The layer whose pixels are meant.
-    viewer : napari.viewer.Viewer
-        Its current step decides on the plane.
-    place : Place, optional
-        The plane; the current one by default.
+    place : Place
+        Its plane.
 
     Returns
     -------
@@ -85,7 +73,6 @@ def region_of_shapes(
     ValueError
         If there is no shape, or none on the layer.
     """
-    place = place or place_of(layer, viewer)
     outlines = _outlines(shapes, layer, place, _chosen(shapes))
     if not outlines:
         raise ValueError(f"{shapes.name} holds no shape yet; draw one on the image first.")
@@ -100,10 +87,8 @@ def region_of_shapes(
     )
 
 
-def boxes_of_shapes(
-    shapes: napari.layers.Shapes, layer: napari.layers.Layer, viewer: napari.viewer.Viewer
-) -> list[Window]:
-    """Return the window of each shape that lies on the layer's current plane, selected or not.
+def boxes_of_shapes(shapes: napari.layers.Shapes, layer: napari.layers.Layer, place: Place) -> list[Window]:
+    """Return the window of each shape that lies on a plane of a layer, selected or not.
 
     napari selects the shape that was drawn last; the others were drawn to count as well.
 
@@ -112,7 +97,7 @@ def boxes_of_shapes(
     ValueError
         If no shape lies on it.
     """
-    place, boxes = place_of(layer, viewer), []
+    boxes = []
     for outline in _outlines(shapes, layer, place, range(len(shapes.data))):
         low, high = np.floor(outline.min(axis=0) + 0.5), np.ceil(outline.max(axis=0) + 0.5)
         with suppress(ValueError):
@@ -127,9 +112,8 @@ def boxes_of_shapes(
 def inside_shapes(
     shapes: napari.layers.Shapes,
     layer: napari.layers.Layer,
-    viewer: napari.viewer.Viewer,
+    place: Place,
     window: Window,
-    place: Place | None = None,
     *,
     every: bool = False,
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -142,7 +126,6 @@ def inside_shapes(
     (h, w) bool array
         True inside.
     """
-    place = place or place_of(layer, viewer)
     inside = np.zeros(window.shape, dtype=bool)
     chosen = range(len(shapes.data)) if every else _chosen(shapes)
     for outline in _outlines(shapes, layer, place, chosen):

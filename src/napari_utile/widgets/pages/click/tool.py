@@ -177,7 +177,7 @@ class ClickTool(QObject):
         with failures_to(self.failed.emit):
             aim = self._aims.aim(make=True)
             assert aim is not None
-            view = region_in_view(self._viewer, aim.source.layer, aim.source.place)
+            view = region_in_view(aim.source.layer, aim.source.place)
             self.said.emit("Looking at what is in view…", "info")
             self._do(lambda clicks: accept_all(clicks, view, confidence), None)
 

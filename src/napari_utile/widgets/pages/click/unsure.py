@@ -45,7 +45,7 @@ class UnsureWalk:
             return
         window = aim.plane.covered
         if aim.plane.shape[0] * aim.plane.shape[1] > _RATED_WHOLE:
-            window = region_in_view(self._viewer, aim.source.layer, aim.source.place)
+            window = region_in_view(aim.source.layer, aim.source.place)
         labels = aim.plane.read(window).copy()
         if not labels.any():
             raise ValueError("There are no cells here yet: click on some first.")

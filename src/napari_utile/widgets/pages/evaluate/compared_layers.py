@@ -107,7 +107,7 @@ def compared_planes(
     mask = None
     if layers.ignored_shapes is not None:
         whole = Window.whole(place.plane_shape)
-        mask = inside_shapes(layers.ignored_shapes, layers.truth, viewer, whole, place, every=True)
+        mask = inside_shapes(layers.ignored_shapes, layers.truth, place, whole, every=True)
     if not every_plane:
         return [place], [_Planes(layers, [place], mask)[0]]
     return place.every, _Planes(layers, place.every, mask)

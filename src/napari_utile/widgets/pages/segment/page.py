@@ -311,7 +311,7 @@ class SegmentPage(Page):
             source, request = self.request()
             view = None
             with suppress(ValueError):  # nothing of it is in view
-                view = region_in_view(self._viewer, source.layer, source.place)
+                view = region_in_view(source.layer, source.place)
             self.form.suggestions.suggest_for(request.measured_on, request.params, request.plane, view)
 
     def _image_changed(self, _: object = None) -> None:

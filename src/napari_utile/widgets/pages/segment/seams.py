@@ -56,7 +56,7 @@ class Seams(OneJob, QWidget):
         with failures_to(self._fail):
             assert self._request is not None
             source, request = self._request()
-            view = region_in_view(self._viewer, source.layer, source.place)
+            view = region_in_view(source.layer, source.place)
             middle = tuple((part.start + part.stop) / 2 for part in view)
             self.button.setText(_BUSY)
             self._status.say("Computing a part of the view twice…")

@@ -125,7 +125,7 @@ class StoreEdit(OneJob, QWidget):
         if place is None:
             return
         where = place_of(whole, self._viewer)
-        window = region_in_view(self._viewer, whole, where).central(MOST_EDITED)
+        window = region_in_view(whole, where).central(MOST_EDITED)
         self._status.say("Opening…")
         self._run(
             open_part_job(place, in_store_order(whole, where.plane.steps), window),

@@ -209,7 +209,7 @@ class StoreRun(OneJob, QWidget):
         start = (0, 0) if request.region is None else request.region.start
         self._middle = self._middle or (size[0] / 2, size[1] / 2)
         with suppress(ValueError):  # the image is out of sight
-            view = region_in_view(self._viewer, self._source.layer, self._source.place)
+            view = region_in_view(self._source.layer, self._source.place)
             y, x = ((part.start + part.stop) / 2 - first for part, first in zip(view, start, strict=True))
             self._middle = y, x
 

@@ -64,7 +64,7 @@ class LearningView:
             return
         with suppress(ValueError):  # nothing of the image is in view
             place = image_place(self._source, self._viewer)
-            region = region_in_view(self._viewer, layer, place).central(_MOST_PIXELS)
+            region = region_in_view(layer, place).central(_MOST_PIXELS)
             self._job.send(LookAt(plane_of(self._source, place), region))
             self._asked = place
 

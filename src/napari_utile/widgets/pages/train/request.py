@@ -84,17 +84,18 @@ def _painted(
             "New labels and paint."
         )
     plane = plane_of(image, place)
-    painted = labels_on(labels, place_of(labels, viewer))
+    where = place_of(labels, viewer)
+    painted = labels_on(labels, where)
     if not painted.any():
         raise _NotPainted(f"{labels.name} is empty on this plane; paint some cells first.")
     pixels = np.array(plane.data[:, :, :])  # the user may close the image while it trains
-    annotation = _annotation(form, labels, boxes, viewer)
+    annotation = _annotation(form, labels, boxes, where)
     painted, classes = form.classes.read(painted, table_on_screen(labels, viewer), annotation.background)
     annotated = AnnotatedImage(replace(plane, data=pixels), painted, annotation, classes)
     return PaintedPlane(annotated, PlaneRead(place.plane, image.channels))
 
 
-def _annotation(form: TrainForm, labels: Any, drawn: Any, viewer: napari.viewer.Viewer) -> Annotation:
+def _annotation(form: TrainForm, labels: Any, drawn: Any, place: Place) -> Annotation:
     kind = form.complete.currentData()
     if kind == SPARSE:
         return Annotation("sparse", form.background.value() or None, rim=_RIM)
@@ -103,6 +104,6 @@ def _annotation(form: TrainForm, labels: Any, drawn: Any, viewer: napari.viewer.
             raise ValueError(
                 f"Press Draw box first, and drag a box on {labels.name} around a part where all cells are painted."
             )
-        boxes = boxes_of_shapes(drawn, labels, viewer)
+        boxes = boxes_of_shapes(drawn, labels, place)
         return Annotation("boxes", boxes=[(y.start, x.start, y.stop, x.stop) for y, x in boxes])
     return Annotation()

@@ -256,7 +256,7 @@ class WeightMapFollower(QObject):
     def _view_settled(self) -> None:
         if self.watched is not None and self._layer is not None:
             try:
-                seen = region_in_view(self._viewer, self._layer, self.watched.place)
+                seen = region_in_view(self._layer, self.watched.place)
             except ValueError:
                 return
             if self.watched.window.holds(seen):

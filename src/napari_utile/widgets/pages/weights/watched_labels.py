@@ -114,7 +114,7 @@ def watch_labels(viewer: napari.viewer.Viewer, layer: napari.layers.Labels, reac
     lazy = not isinstance(plane, np.ndarray) or bool(layer.multiscale)
     if height * width <= (_WHOLE_LAZY_BELOW if lazy else WHOLE_BELOW):
         return WatchedLabels(layer, place, Window.whole(place.plane_shape), True, plane)
-    window = region_in_view(viewer, layer, place).grown(int(np.ceil(reach))).clipped(place.plane_shape)
+    window = region_in_view(layer, place).grown(int(np.ceil(reach))).clipped(place.plane_shape)
     if window.size > WHOLE_BELOW:
         raise ValueError("These labels are large: zoom in to see the weights of what is in view.")
     return WatchedLabels(layer, place, window, False, plane)
