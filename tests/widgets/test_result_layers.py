@@ -252,11 +252,6 @@ def test_edits_of_planes_too_large_to_compare_are_noticed(viewer, source, monkey
     assert show(viewer, source, instances(squares(1)))[0] is not layer
 
 
-def test_results_without_a_source_are_shown_as_they_are(viewer):
-    layer = show_layers(viewer, [instances(squares(1))])[0]
-    np.testing.assert_array_equal(layer.data, squares(1))
-
-
 def test_the_thumbnail_follows_once_results_rest(viewer, source, qtbot):
     layer = show(viewer, source, instances(squares(1, 2)))[0]
     before = layer.thumbnail.copy()

@@ -6,7 +6,7 @@ the next plane of a stack, or on another region, adds to the same layer.
 
 import functools
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels, merged_recipes
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, slider_name, space_of
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, glow, mark_own
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, glow, image_of, mark_own, role_of
 
 # Larger results are kept in compressed chunks; only chunks that were written take memory. Bytes.
 CHUNKED_ABOVE = 2 * 2**30
@@ -40,8 +40,6 @@ class _Shown:
     """What the plugin knows of a layer that it made."""
 
     name: str
-    role: str
-    source: weakref.ref[Any] | None
     hashes: dict[PlaneKey, str] = field(default_factory=dict)
     ids: dict[PlaneKey, np.ndarray[Any, Any]] = field(default_factory=dict)
     features: Any = None
@@ -55,15 +53,11 @@ _shown: weakref.WeakKeyDictionary[Any, _Shown] = weakref.WeakKeyDictionary()
 
 def source_of(layer: napari.layers.Layer | None) -> napari.layers.Layer | None:
     """Return the layer that one of the plugin's own was made from; None for a user's, and for none."""
-    shown = None if layer is None else _shown.get(layer)
-    return shown.source() if shown is not None and shown.source is not None else None
+    return image_of(layer) if layer in _shown else None
 
 
 def own_layer(
-    viewer: napari.viewer.Viewer,
-    role: str,
-    source: napari.layers.Layer | None = None,
-    place: Place | None = None,
+    viewer: napari.viewer.Viewer, role: str, source: napari.layers.Layer, place: Place | None = None
 ) -> napari.layers.Layer | None:
     """Find the plugin's own layer of a role that may be written to.
 
@@ -73,7 +67,7 @@ def own_layer(
         Where to look; the topmost layer wins.
     role : str
         As in `LayerSpec.role`.
-    source : napari layer, optional
+    source : napari layer
         The layer that the result was made from.
     place : Place, optional
         Plane of the source; a layer that is edited there, or of another shape, does not count.
@@ -83,16 +77,10 @@ def own_layer(
     napari layer, optional
         None where there is none, or the user has renamed or edited it.
     """
-    for layer in reversed(plain_viewer(viewer).layers):
-        shown = _shown.get(layer)
-        if shown is None or shown.role != role or layer.name != shown.name:
-            continue
-        if (shown.source() if shown.source else None) is not source:
-            continue
-        if place is not None and tuple(layer.data.shape) != place.result_shape:
-            continue
-        if not _is_edited(layer, shown, place):
-            return cast(napari.layers.Layer, layer)
+    for layer, shown in _made_of(viewer, role, source):
+        fits = place is None or tuple(layer.data.shape) == place.result_shape
+        if layer.name == shown.name and fits and not _is_edited(layer, shown, place):
+            return layer
     return None
 
 
@@ -114,18 +102,21 @@ def edited_layer(
     """
     if own_layer(viewer, role, source, place) is not None:
         return None
+    return next((layer for layer, _ in _made_of(viewer, role, source)), None)
+
+
+def _made_of(
+    viewer: napari.viewer.Viewer, role: str, source: napari.layers.Layer
+) -> Iterator[tuple[napari.layers.Layer, _Shown]]:
+    """Yield the plugin's own layers of a role and source, the topmost first."""
     for layer in reversed(plain_viewer(viewer).layers):
         shown = _shown.get(layer)
-        if shown is not None and shown.role == role and shown.source and shown.source() is source:
-            return cast(napari.layers.Layer, layer)
-    return None
+        if shown is not None and role_of(layer) == role and image_of(layer) is source:
+            yield layer, shown
 
 
 def show_layers(
-    viewer: napari.viewer.Viewer,
-    specs: Sequence[LayerSpec],
-    source: napari.layers.Layer | None = None,
-    place: Place | None = None,
+    viewer: napari.viewer.Viewer, specs: Sequence[LayerSpec], source: napari.layers.Layer, place: Place
 ) -> list[napari.layers.Layer]:
     """Show each description as a layer at its source's place in space.
 
@@ -138,10 +129,10 @@ def show_layers(
         Where to show them.
     specs : sequence of LayerSpec
         From bottom to top.
-    source : napari layer, optional
+    source : napari layer
         Its scale, translate, rotate, shear, affine, units and axis labels are copied.
-    place : Place, optional
-        The plane of `source` that the data belong to; the whole array of a 2-D layer by default.
+    place : Place
+        The plane of `source` that the data belong to.
 
     Returns
     -------
@@ -149,9 +140,6 @@ def show_layers(
         In the order of `specs`.
     """
     viewer = plain_viewer(viewer)
-    if place is None:
-        shapes = {spec.data.shape for spec in specs if spec.window is None}
-        place = Place((slice(None), slice(None)), next(iter(shapes)), (0, 1))
     layers = []
     for spec in specs:
         layer = own_layer(viewer, spec.role, source, place)
@@ -163,15 +151,14 @@ def show_layers(
 
 
 def _new_layer(
-    viewer: napari.viewer.Viewer, spec: LayerSpec, source: napari.layers.Layer | None, place: Place
+    viewer: napari.viewer.Viewer, spec: LayerSpec, source: napari.layers.Layer, place: Place
 ) -> napari.layers.Layer:
-    space = space_of(source, place.result_axes) if source is not None else {}
+    space = space_of(source, place.result_axes)
     data = empty_data(place, spec.data.dtype)
     layer = _MAKE[spec.kind](data, name=spec.name, **{**space, **spec.options})
     mark_own(layer, spec.role, source)
     viewer.add_layer(layer)
-    shown = _Shown(layer.name, spec.role, weakref.ref(source) if source is not None else None)
-    _shown[layer] = shown
+    shown = _shown[layer] = _Shown(layer.name)
 
     def touch(*_: object) -> None:
         if not shown.writing:
