@@ -4,18 +4,24 @@ Nothing heavy is imported before a job runs, so that a dock opens without waitin
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.fitting.cells import CellFit, fit_to_cells
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.cost import Estimate
 from napari_utile.engine.inference.device import available_devices, choose_compute
 from napari_utile.engine.inference.estimate import estimate
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.predict import Progress
-from napari_utile.engine.models.catalogue import ListedModel, list_models
+from napari_utile.engine.models.catalogue import ListedModel, candidates, list_models
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment import segment_steps
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.verify import SeamProof, verify_seams
 from napari_utile.engine.weights.weight_map import weight_map
@@ -32,6 +38,9 @@ from napari_utile.session.results import (
     window_of,
 )
 from napari_utile.session.state import Session
+
+FCNS = {"fcn32s": "FCN-32s", "fcn16s": "FCN-16s", "fcn8s": "FCN-8s"}
+"""Names of the bundled models, and of their networks."""
 
 
 @dataclass(frozen=True)
@@ -184,3 +193,56 @@ def network_view_job(session: Session, request: SegmentRequest) -> Generator[Non
         {"colormap": "gray", "contrast_limits": (0.0, 1.0)},
         window=region,
     )
+
+
+def fit_job(
+    session: Session, plane: ImagePlane, cells: np.ndarray[Any, Any], params: SegmentParams
+) -> Generator[str, None, CellFit]:
+    """Fit model, size and settings to a few given cells; yield what is tried, in words.
+
+    Parameters
+    ----------
+    cells : (Y, X) int array
+        Painted or corrected cells; 0 is unknown.
+    params : SegmentParams
+        Channels, preprocessing, device and precision are used.
+    """
+    models = []
+    for name in candidates():
+        yield "loading models"
+        models.append(session.load_model(name))
+    run = fit_to_cells(plane, cells, models, params)
+    yield from run
+    return run.result
+
+
+@dataclass(frozen=True, eq=False)
+class ArchitectureStep:
+    """How many of the networks are done, of how many; and what is being computed."""
+
+    done: int
+    total: int
+    network: str
+
+
+def architectures_job(
+    session: Session, request: SegmentRequest
+) -> Generator[ArchitectureStep, None, dict[str, SegmentResult]]:
+    """Segment one plane by the model that was asked for, and then by the three FCNs at the size that it found.
+
+    Returns
+    -------
+    dict of str to SegmentResult
+        By the name of the network: the FCNs from coarse to fine, then ``"U-Net"``.
+    """
+    networks = {request.params.model: "U-Net", **FCNS}
+    if request.params.model in FCNS:
+        networks = {"nuclei": "U-Net", **FCNS}
+    found: dict[str, SegmentResult] = {}
+    diameter = request.params.diameter
+    for model, network in networks.items():
+        params = replace(request.params, model=model, diameter=diameter, instances=None)
+        run = Run(segment_job(session, replace(request, params=params)))
+        made = yield from run.yielding(ArchitectureStep(len(found), len(networks), network))
+        found[network], diameter = made, made.segmentation.diameter
+    return {network: found[network] for network in (*FCNS.values(), "U-Net")}

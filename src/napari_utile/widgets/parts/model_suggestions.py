@@ -12,8 +12,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.windows import Window
 from napari_utile.session.measured import Stack
-from napari_utile.session.model_pictures import PICTURED, Picture, pictures_job
-from napari_utile.session.model_suggestions import suggest_job
+from napari_utile.session.model_suggestions import PICTURED, Picture, pictures_job, suggest_job
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.session.architectures import ArchitectureStep, architectures_job
+from napari_utile.session.jobs import ArchitectureStep, architectures_job
 from napari_utile.session.results import SegmentRequest, SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to, sentence_of

@@ -14,7 +14,7 @@ from napari_utile.engine.provenance.settings import Settings as SavedSettings
 from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_in, settings_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import capitalised
-from napari_utile.session.fitting import fit_job
+from napari_utile.session.jobs import fit_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
