@@ -1,18 +1,35 @@
 """Pictures beside an image: a row of columns, each with a caption, with outlines of cells over all of them."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import napari.viewer
 import numpy as np
 from napari.layers import Image, Labels, Points
 
-from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import plain_viewer, shape_of, space_of
 from napari_utile.widgets.viewer.own_pictures import add_own
 
 _GAP = 10
 # Room above the columns for the captions, as a share of the width of one.
 _CAPTION_ROOM = 0.15
+
+
+def space_beside(source: Any, scale: float, row: float = 0, column: float = 0) -> dict[str, Any]:
+    """Place a picture to the right of an image, as arguments for a new layer, see `space_of`.
+
+    Parameters
+    ----------
+    source : Image layer
+    scale : float
+        Pixels of the picture per pixel of the image.
+    row, column : float
+        How far it is moved down and to the right, in its own pixels.
+    """
+    left = shape_of(source)[-1] + _GAP
+    space = space_of(source, start=(row / scale, left + column / scale))
+    return {**space, "scale": space["scale"] / scale}
 
 
 def show_beside(
@@ -51,20 +68,13 @@ def show_beside(
         The columns, the outlines, and the captions.
     """
     viewer = plain_viewer(viewer)
-    space = space_of(source)
-    linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
-    shape = full_resolution(source).shape
-    left = shape[-2] if source.rgb else shape[-1]
     height, width = columns[0][1].shape
-    scale = min(scale, in_a_row * width / left)  # of small pictures the captions would cover each other
+    # Of small pictures the captions would cover each other.
+    scale = min(scale, in_a_row * width / shape_of(source)[-1])
     across, down = round(width + _GAP * scale), round(height + _CAPTION_ROOM * width + _GAP * scale)
     corners = [(place // in_a_row * down, place % in_a_row * across) for place in range(len(columns))]
 
-    def at(row: int, column: int) -> dict[str, Any]:
-        offset = np.array([row / scale, left + _GAP + column / scale])
-        moved = space["translate"] + linear @ offset
-        return {**space, "translate": moved, "scale": space["scale"] / scale}
-
+    at = partial(space_beside, source, scale)
     layers: list[Any] = []
     for corner, (caption, data, colormap) in zip(corners, columns, strict=True):
         limits = (0.0, 1.0)
