@@ -1,7 +1,7 @@
 """Forms made from parameter dataclasses: magicgui widgets with names, bounds and help from the fields' `Bounds`."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, create_widget
@@ -46,6 +46,26 @@ def narrow(combo: QComboBox) -> QComboBox:
     combo.setMinimumContentsLength(6)
     combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return combo
+
+
+def choice(name: str, tip: str = "", entries: Iterable[tuple[str, object]] = ()) -> QComboBox:
+    """Make a combo box that is `narrow`.
+
+    Parameters
+    ----------
+    name : str
+        For screen readers.
+    tip : str
+        What it is for.
+    entries : iterable of (str, object)
+        The words of each, and what it stands for.
+    """
+    made = narrow(QComboBox())
+    made.setAccessibleName(name)
+    made.setToolTip(tip)
+    for text, data in entries:
+        made.addItem(text, data)
+    return made
 
 
 class _Narrow(QObject):

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import napari.viewer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.parameters import Bounds, describe
 from napari_utile.session.chosen import ChosenGrowing
 from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.button import push_button
-from napari_utile.widgets.parts.forms import Number, narrow
+from napari_utile.widgets.parts.forms import Number, choice
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
@@ -57,15 +57,13 @@ class GrowFields(QWidget):
         self.seeds.setAccessibleName("Grow from")
         if chosen.layer is not None:
             self.seeds.set_layer(chosen.layer)
-        self.way = narrow(QComboBox())
-        self.way.addItem("grey values of the channel", False)
-        self.way.addItem("cells that the model sees", True)
-        self.way.setCurrentIndex(self.way.findData(chosen.in_model))
-        self.way.setAccessibleName("Grow in")
-        self.way.setToolTip(
+        self.way = choice(
+            "Grow in",
             "The image and channel above show whole cells. Their grey values lead each nucleus to the edge of its "
-            "cell; where the model finds such cells, it says where they end."
+            "cell; where the model finds such cells, it says where they end.",
+            (("grey values of the channel", False), ("cells that the model sees", True)),
         )
+        self.way.setCurrentIndex(self.way.findData(chosen.in_model))
         (reach,) = describe(_Reach)
         self.distance = Number(reach)
         self.distance.value = chosen.distance

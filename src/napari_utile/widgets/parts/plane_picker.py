@@ -7,11 +7,11 @@ from typing import Any
 import napari.layers
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_utile.session.chosen import ChosenPlanes
 from napari_utile.widgets.parts.arrange import column, row
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.number_box import WholeNumberBox
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place
@@ -47,13 +47,11 @@ class PlanePicker(QWidget):
 
     def __init__(self, chosen: ChosenPlanes) -> None:
         super().__init__()
-        self.kind = narrow(QComboBox())
-        self.kind.setAccessibleName("Planes")
-        self.kind.setToolTip(
-            "A stack or time-lapse is segmented plane by plane; results gather in one layer."
+        self.kind = choice(
+            "Planes",
+            "A stack or time-lapse is segmented plane by plane; results gather in one layer.",
+            (("This plane", THIS), ("All planes", ALL), ("A range", RANGE)),
         )
-        for text, value in (("This plane", THIS), ("All planes", ALL), ("A range", RANGE)):
-            self.kind.addItem(text, value)
         self.first, self.last = WholeNumberBox(), WholeNumberBox()
         self.first.setAccessibleName("First plane")
         self.last.setAccessibleName("Last plane")

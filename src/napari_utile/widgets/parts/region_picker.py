@@ -4,7 +4,7 @@ from typing import Any
 
 import napari.viewer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.windows import Window
 from napari_utile.session.chosen import ChosenRegion
@@ -12,7 +12,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.later import later
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.label_mask import label_mask
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
@@ -21,6 +21,12 @@ from napari_utile.widgets.viewer.regions import camera_of, inside_shapes, region
 from napari_utile.widgets.viewer.source import Source
 
 WHOLE, VIEW, SHAPES, LABELS = "whole", "view", "shapes", "labels"
+_KINDS = (
+    ("Whole image", WHOLE),
+    ("What is in view", VIEW),
+    ("Drawn shapes", SHAPES),
+    ("Inside labels", LABELS),
+)
 # Milliseconds.
 _DRAWN_AFTER = 1000
 
@@ -47,12 +53,7 @@ class RegionPicker(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, chosen: ChosenRegion) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
-        self.kind = narrow(QComboBox())
-        self.kind.addItem("Whole image", WHOLE)
-        self.kind.addItem("What is in view", VIEW)
-        self.kind.addItem("Drawn shapes", SHAPES)
-        self.kind.addItem("Inside labels", LABELS)
-        self.kind.setToolTip("Large images: try a small part first.")
+        self.kind = choice("Where", "Large images: try a small part first.", _KINDS)
         self.shapes = LayerCombo(viewer, ("Shapes",), empty_text="no shapes yet")
         self.labels = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=is_cells)
         self.labels.setAccessibleName("Labels to segment in")

@@ -14,7 +14,7 @@ from napari_utile.session.cell_filter import CellFilter, numeric_columns
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.number_box import NumberBox
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.plots.filtering import erase, taken_rows
@@ -35,7 +35,10 @@ class PlotsTab(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
-        self.column, self.other, self.colours, self.kind = (narrow(QComboBox()) for _ in range(4))
+        self.column = choice("Measurement", "What the histogram shows and the filter uses.")
+        self.other = choice("Against", "What the first measurement is drawn against.")
+        self.colours = choice("Colour by", "How the cells on the image are coloured.")
+        self.kind = choice("Filter", "Which cells the button removes.", _KINDS)
         self.histogram, self.scatter = Histogram(), Scatter()
         self.value = NumberBox()
         self.every_plane = QCheckBox("All planes")
@@ -46,18 +49,9 @@ class PlotsTab(QWidget):
         self.follow()
 
     def _arrange(self) -> None:
-        for text, kind in _KINDS:
-            self.kind.addItem(text, kind)
         self.value.setRange(-1e12, 1e12)
-        for widget, name, tip in (
-            (self.column, "Measurement", "What the histogram shows and the filter uses."),
-            (self.other, "Against", "What the first measurement is drawn against."),
-            (self.colours, "Colour by", "How the cells on the image are coloured."),
-            (self.kind, "Filter", "Which cells the button removes."),
-            (self.value, "Limit of the filter", "Drag the line in the histogram, or type a value."),
-        ):
-            widget.setAccessibleName(name)
-            widget.setToolTip(tip)
+        self.value.setAccessibleName("Limit of the filter")
+        self.value.setToolTip("Drag the line in the histogram, or type a value.")
         self.every_plane.setToolTip(
             "Remove such cells from every plane of the layer, not just the one on screen."
         )

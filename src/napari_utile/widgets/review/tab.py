@@ -8,7 +8,7 @@ from typing import Any
 import napari.viewer
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QComboBox, QDockWidget, QFileDialog, QWidget
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QWidget
 
 from napari_utile.engine.steps import Run
 from napari_utile.engine.words import percent
@@ -18,7 +18,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
@@ -61,9 +61,9 @@ class ReviewTab(QWidget):
         self.reject = push_button("Reject (R)", "These cells cannot be used.")
         self.skip = push_button("Skip (S)", "Decide later.")
         self.back = push_button("Back (B)", "Go to the image before.")
-        self.sets = narrow(QComboBox())
-        self.sets.setToolTip("Accepted images are also put into this training set, for the page Train.")
-        self.sets.setAccessibleName("Add accepted to")
+        self.sets = choice(
+            "Add accepted to", "Accepted images are also put into this training set, for the page Train."
+        )
         self.status = StatusLine()
         self._arrange()
         self._connect()

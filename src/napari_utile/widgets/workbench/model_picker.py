@@ -4,13 +4,13 @@ from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QStandardItemModel
-from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 
 _PICK_FILE = "\0file"
 
@@ -25,9 +25,7 @@ class ModelPicker(QWidget):
         super().__init__()
         self._session = session
         self._models: dict[str, ListedModel] = {}
-        self.combo = narrow(QComboBox())
-        self.combo.setAccessibleName("Model")
-        self.combo.setToolTip("The trained network that finds the cells.")
+        self.combo = choice("Model", "The trained network that finds the cells.")
         column(self.combo, on=self)
         self.combo.activated.connect(self._chosen)
         self._connections = Connections(self)

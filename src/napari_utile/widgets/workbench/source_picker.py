@@ -12,7 +12,7 @@ from napari_utile.engine.models.outputs import InputChannel
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import fields, row
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.unasked import looks_like_labels
 from napari_utile.widgets.workbench.file_offer import FileOffer
@@ -40,11 +40,10 @@ class SourcePicker(QWidget):
         self._model_inputs = _inputs_of(session.model)
         self.image = LayerCombo(viewer, ("Image",), prefer=lambda layer: not looks_like_labels(layer))
         self.image.setAccessibleName("Image")
-        self.axis = narrow(QComboBox())
-        self.axis.setAccessibleName("Channels along")
-        self.axis.setToolTip(
+        self.axis = choice(
+            "Channels along",
             "Which slider of this image goes through its channels, if one does. "
-            "Otherwise every position of the sliders is a separate image."
+            "Otherwise every position of the sliders is a separate image.",
         )
         self._axis_label = QLabel("Channels along")
         self.channel_boxes: list[tuple[QLabel, QComboBox]] = []
@@ -118,7 +117,8 @@ class SourcePicker(QWidget):
         names = self._channel_names()
         needed = sum(not each.optional for each in self._model_inputs)
         for index, wanted in enumerate(self._model_inputs if names else ()):
-            box = narrow(QComboBox())
+            title = "Channel" if wanted.name in ("", "any") else wanted.name.capitalize()
+            box = choice(title)
             if wanted.optional:
                 box.addItem("none", None)
                 box.setToolTip(f"The channel that shows {wanted.name}, if there is one: it helps the model.")
@@ -132,8 +132,6 @@ class SourcePicker(QWidget):
                 box.setCurrentIndex(min(index, box.count() - 1))
             if chosen is not None and index < len(chosen):
                 box.setCurrentIndex(max(box.findData(chosen[index]), 0))
-            title = "Channel" if wanted.name in ("", "any") else wanted.name.capitalize()
-            box.setAccessibleName(title)
             label = QLabel(f"{title}, optional" if wanted.optional else title)
             self._layout.addRow(label, box)
             box.currentIndexChanged.connect(lambda _: self._choose())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QListWidget, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QListWidget, QWidget
 
 from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.engine.models.origin import origin_of
@@ -16,7 +16,7 @@ from napari_utile.widgets.pages.models.import_fields import ImportFields
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 
@@ -53,9 +53,7 @@ class ModelsForm(QWidget):
             "Export…",
             "Save this model as a file, or as a bioimage.io package for other programs.",
         )
-        self.versions, self.trash = narrow(QComboBox()), narrow(QComboBox())
-        self.versions.setAccessibleName("Earlier versions")
-        self.trash.setAccessibleName("Models in the trash")
+        self.versions, self.trash = choice("Earlier versions"), choice("Models in the trash")
         self.revert = push_button(
             "Take back to this one", "Use this version again; the present one goes to the trash."
         )

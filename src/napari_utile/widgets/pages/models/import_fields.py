@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.networks.readings import READINGS
 from napari_utile.widgets.parts.arrange import fields
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 
 _GREY = {
     "as the file says, else percentiles": None,
@@ -29,16 +29,16 @@ class ImportFields(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.grey, self.reading = narrow(QComboBox()), narrow(QComboBox())
-        for text, value in _GREY.items():
-            self.grey.addItem(text, value)
-        self.grey.setToolTip(
-            "How the network's grey values were scaled in its training, where the file does not say."
+        self.grey = choice(
+            "Grey values",
+            "How the network's grey values were scaled in its training, where the file does not say.",
+            _GREY.items(),
         )
-        self.reading.addItem("found by running it", None)
-        for name in READINGS:
-            self.reading.addItem(name, name)
-        self.reading.setToolTip("What the network's output channels are, where U-Tile gets it wrong.")
+        self.reading = choice(
+            "Channels are",
+            "What the network's output channels are, where U-Tile gets it wrong.",
+            (("found by running it", None), *((name, name) for name in READINGS)),
+        )
         fields(("Grey values", self.grey), ("Channels are", self.reading), on=self)
 
     def options(self) -> dict[str, Any]:

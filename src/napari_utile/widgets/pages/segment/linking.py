@@ -8,7 +8,7 @@ from typing import Any
 import napari.viewer
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QWidget
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking import edits
@@ -24,7 +24,7 @@ from napari_utile.widgets.pages.segment.link_layer import link_stack
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
-from napari_utile.widgets.parts.forms import Form, narrow
+from napari_utile.widgets.parts.forms import Form, choice
 from napari_utile.widgets.parts.plane_picker import PlanePicker
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.edits import edits_of
@@ -94,10 +94,9 @@ class Linking(OneJob, QWidget):
         self._picks: list[Pick] = []
         self._picking_on: Any = None
         self._said = ""  # of the last correction
-        self.kind = narrow(QComboBox())
-        self.kind.setAccessibleName("Link planes")
-        self.kind.setToolTip(
-            "Give a cell one id in all planes, in a new layer with a table of volumes or tracks."
+        self.kind = choice(
+            "Link planes",
+            "Give a cell one id in all planes, in a new layer with a table of volumes or tracks.",
         )
         self.link = push_button(
             "Link these cells", "Link all planes of the chosen cells; corrections are kept."

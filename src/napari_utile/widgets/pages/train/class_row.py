@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
+from qtpy.QtWidgets import QLineEdit, QWidget
 
 from napari_utile.engine.cells.classes import cells_of_classes
 from napari_utile.engine.training.annotated_image import AnnotatedImage, class_names
 from napari_utile.widgets.parts.arrange import column
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 
 NONE, TABLE, NUMBERS = "none", "table", "numbers"
 
@@ -25,15 +25,12 @@ class ClassRow(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.combo = narrow(QComboBox())
-        self.combo.setAccessibleName("Classes")
-        self.combo.addItem("One: cells", NONE)
-        self.combo.addItem("As in the cells' table", TABLE)
-        self.combo.addItem("Each number is a class", NUMBERS)
-        self.combo.setToolTip(
+        self.combo = choice(
+            "Classes",
             "One: all cells are of the same kind.\nAs in the cells' table: the column class of the Cells layer, which "
             "the number keys of the Click page fill.\nEach number is a class: all cells of a class are painted with "
-            "one number; those that touch count as one."
+            "one number; those that touch count as one.",
+            (("One: cells", NONE), ("As in the cells' table", TABLE), ("Each number is a class", NUMBERS)),
         )
         self.names = QLineEdit()
         self.names.setAccessibleName("Names of the classes")

@@ -3,7 +3,6 @@
 import napari.viewer
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QLabel,
     QPushButton,
     QWidget,
@@ -21,7 +20,7 @@ from napari_utile.widgets.pages.train.unfinished_panel import UnfinishedPanel
 from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
-from napari_utile.widgets.parts.forms import Form, align_labels, narrow
+from napari_utile.widgets.parts.forms import Form, align_labels, choice
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.number_box import WholeNumberBox
 from napari_utile.widgets.parts.run_bar import RunBar
@@ -76,14 +75,12 @@ class TrainForm(QWidget):
         self.status.say("")
 
     def _make_annotation(self, viewer: napari.viewer.Viewer) -> None:
-        self.complete = narrow(QComboBox())
-        self.complete.addItem("Only what I painted", SPARSE)
-        self.complete.addItem("Inside drawn boxes", BOXES)
-        self.complete.addItem("Fully annotated", DENSE)
-        self.complete.setToolTip(
+        self.complete = choice(
+            "Annotation",
             "Only what I painted: some cells; background is the rim around each, and what you painted with a label of "
             "its own.\nInside drawn boxes: all cells inside the boxes of a Shapes layer are painted.\nFully annotated: "
-            "all cells of the image are painted; everything else is background."
+            "all cells of the image are painted; everything else is background.",
+            (("Only what I painted", SPARSE), ("Inside drawn boxes", BOXES), ("Fully annotated", DENSE)),
         )
         self.boxes = LayerCombo(viewer, ("Shapes",), empty_text="no boxes yet")
         self.draw_box = push_button(

@@ -5,7 +5,6 @@ from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QInputDialog,
     QListWidget,
     QListWidgetItem,
@@ -17,7 +16,7 @@ from napari_utile.engine.words import counted, percent
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.worker import as_job, run_job
 
 _NEW = "\0new"
@@ -44,10 +43,9 @@ class SetPanel(QWidget):
         self._title = ""
         self._made: list[str] = []
         self.images: tuple[PaintedImage, ...] = ()
-        self.combo = narrow(QComboBox())
-        self.combo.setAccessibleName("Training set")
-        self.combo.setToolTip(
-            "Painted images collect in a set, over days; each training starts again from the base model on all of it."
+        self.combo = choice(
+            "Training set",
+            "Painted images collect in a set, over days; each training starts again from the base model on all of it.",
         )
         self.list = QListWidget()
         self.list.setAccessibleName("Images of the set")

@@ -1,13 +1,13 @@
 """What a training starts from: the model of the header, the one that it was trained from, or a new network."""
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.models.origin import Origin, origin_of
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column
-from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.words import Words
 
 _FAMILIES = (
@@ -27,14 +27,11 @@ class StartPicker(QWidget):
         self._session = session
         self._training_set = ""
         self.origin: Origin | None = None
-        self.combo = narrow(QComboBox())
-        self.combo.setAccessibleName("Start from")
-        self.combo.setToolTip(
-            "Starting from a model takes minutes and a few cells; starting from scratch takes hours and many."
+        self.combo = choice(
+            "Start from",
+            "Starting from a model takes minutes and a few cells; starting from scratch takes hours and many.",
+            (("The model above", ""), *_FAMILIES),
         )
-        self.combo.addItem("The model above", "")
-        for text, family in _FAMILIES:
-            self.combo.addItem(text, family)
         self.about = Words()
         self.about.hide()
         column(self.combo, self.about, on=self, spacing=2)

@@ -4,7 +4,6 @@ import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QTabWidget,
     QWidget,
 )
@@ -20,7 +19,7 @@ from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.colour_legend import ColourLegend
 from napari_utile.widgets.parts.folded import folded
-from napari_utile.widgets.parts.forms import Form, align_labels, narrow
+from napari_utile.widgets.parts.forms import Form, align_labels, choice
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 
@@ -48,10 +47,7 @@ class WeightsForm(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        self.term = narrow(QComboBox())
-        for key, text in TERMS.items():
-            self.term.addItem(text, key)
-        self.term.setToolTip("What the overlay shows.")
+        self.term = choice("Show", "What the overlay shows.", ((text, key) for key, text in TERMS.items()))
         self.show_overlay = QCheckBox("Show on the image")
         self.show_overlay.setChecked(True)
         self.show_lines = QCheckBox("Lines to cells")
