@@ -14,7 +14,7 @@ from napari_utile.engine.clicks.prompts import Probability, cut_sides
 from napari_utile.engine.windows import Window
 from napari_utile.engine.words import counted
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
-from napari_utile.session.clicks.label_plane import Edit, joined_edits
+from napari_utile.session.clicks.label_plane import Edit, edit_of, joined_edits
 
 # More than this in view is too much to do at once. Pixels.
 MOST_IN_VIEW = 1 << 24
@@ -55,11 +55,11 @@ def accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
     cells: list[int] = []
     unsure = taken = 0
     for cell, box in rated:
-        (rows, columns), mask = box, found[box] == cell.label
+        block, mask = box.moved(window.start), found[box] == cell.label
         y, x = top + cell.centre[0], left + cell.centre[1]
         if not view.holds_point((y, x)):
             continue
-        mask &= clicks.labels.reached(box.moved(window.start))
+        mask &= clicks.labels.reached(block)
         free = mask & (present[box] == 0)
         if not mask.any():
             continue
@@ -70,19 +70,10 @@ def accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
             unsure += 1
             continue
         label = clicks.next_label + len(cells)
-        inside_rows, inside_columns = np.nonzero(free)
-        edits.append(
-            Edit(
-                inside_rows + rows.start + top,
-                inside_columns + columns.start + left,
-                np.full(inside_rows.size, label, dtype=np.int64),
-            )
-        )
-        middle = np.argmin(
-            (inside_rows - cell.centre[0] + rows.start) ** 2
-            + (inside_columns - cell.centre[1] + columns.start) ** 2
-        )
-        point = int(edits[-1].rows[middle]), int(edits[-1].columns[middle])
+        edit = edit_of(free, block.start, label)
+        edits.append(edit)
+        middle = np.argmin((edit.rows - y) ** 2 + (edit.columns - x) ** 2)
+        point = int(edit.rows[middle]), int(edit.columns[middle])
         markers.append(Marker(point, label))
         cells.append(label)
     left_out = f"; {unsure} less certain ones were left" if unsure else ""
