@@ -266,7 +266,7 @@ def test_an_interrupted_training_goes_on_where_it_was_with_its_painted_cells(
     image = viewer.add_image(cells.image, name="cells", scale=(0.5, 0.5))
     assert re.fullmatch(r"A training from \d\d:\d\d was interrupted after \d+ steps\.", panel.text.text())
     assert not panel.isHidden()
-    panel.go_on.click()
+    panel.buttons[0].click()
     qtbot.waitUntil(lambda: len(dock.form.plot.steps) > 0, timeout=WAIT)
     assert dock.form.plot.steps[0] > interrupted, dock.form.status.text()
     assert panel.isHidden()
@@ -278,7 +278,7 @@ def test_an_interrupted_training_goes_on_where_it_was_with_its_painted_cells(
 
 
 def go_on(qtbot, dock, interrupted):
-    dock.form.unfinished.go_on.click()
+    dock.form.unfinished.buttons[0].click()
     qtbot.waitUntil(lambda: not dock.running or len(dock.form.plot.steps) > 0, timeout=WAIT)
     assert dock.form.plot.steps[:1] > [interrupted], dock.form.status.text()
 
@@ -343,7 +343,7 @@ def test_an_interrupted_training_can_be_forgotten_after_asking(dock_again, cells
     dock_again.viewer.add_image(cells.image, name="cells")
     asked = []
     monkeypatch.setattr(QMessageBox, "question", lambda *said: asked.append(said[2]) or said[4])
-    dock_again.form.unfinished.discard.click()
+    dock_again.form.unfinished.buttons[1].click()
     said = (
         r"Delete the training from \d\d:\d\d, with its \d+ steps and painted cells\? This cannot be undone\."
     )
@@ -351,7 +351,7 @@ def test_an_interrupted_training_can_be_forgotten_after_asking(dock_again, cells
     assert unfinished(), "Enter deletes nothing"
     assert not dock_again.form.unfinished.isHidden()
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
-    dock_again.form.unfinished.discard.click()
+    dock_again.form.unfinished.buttons[1].click()
     assert not unfinished()
     assert dock_again.form.unfinished.isHidden()
 
@@ -362,7 +362,7 @@ def test_only_the_very_image_goes_on_with_its_training(dock_again, qtbot, cells)
     assert panel.isHidden(), "another size"
     viewer.layers.clear()
     viewer.add_image(cells.image[::-1], name="cells")
-    panel.go_on.click()
+    panel.buttons[0].click()
     finish(qtbot, dock_again)
     assert "not the one used in that training" in dock_again.form.status.text()
     qtbot.waitUntil(lambda: not panel.isHidden(), timeout=WAIT)

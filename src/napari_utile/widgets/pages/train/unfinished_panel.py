@@ -8,16 +8,13 @@ import napari.viewer
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
 
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.state import ChosenImage
 from napari_utile.session.unfinished import Unfinished, remove, unfinished_job
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.deleting import may_delete
-from napari_utile.widgets.parts.arrange import column, row
-from napari_utile.widgets.parts.button import push_button
-from napari_utile.widgets.parts.words import Words
+from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.layers import (
     Place,
     full_resolution,
@@ -29,7 +26,7 @@ from napari_utile.widgets.viewer.layers import (
 from napari_utile.widgets.worker import run_job
 
 
-class UnfinishedPanel(QWidget):
+class UnfinishedPanel(Offer):
     """One sentence, *Continue* and *Discard*; hidden unless the images of such a training are open.
 
     Attributes
@@ -41,21 +38,17 @@ class UnfinishedPanel(QWidget):
     chosen = Signal(object)
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
+        super().__init__(
+            ("Continue", "Resume the training where it was interrupted.", self._choose),
+            ("Discard", "Delete that training for good, after asking.", self._discard),
+        )
         self._viewer = plain_viewer(viewer)
         self.found: tuple[Unfinished, ...] = ()
         self._offered: Unfinished | None = None
-        self.text = Words()
-        self.go_on = push_button("Continue", "Resume the training where it was interrupted.")
-        self.discard = push_button("Discard", "Delete that training for good, after asking.")
-        column(self.text, row(self.go_on, self.discard), on=self, margins=(0, 0, 0, 8))
-        self.go_on.clicked.connect(self._choose)
-        self.discard.clicked.connect(self._discard)
         self._connections = Connections(self)
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed):
             self._connections.connect(event, self._offer)
-        self.hide()
 
     def look(self) -> None:
         """Look for interrupted trainings, and offer one whose images are open."""
@@ -73,9 +66,7 @@ class UnfinishedPanel(QWidget):
     def _offer(self, _: object = None) -> None:
         open_ones = (each for each in self.found if images_of(each, self._viewer) is not None)
         self._offered = next(open_ones, None)
-        if self._offered is not None:
-            self.text.setText(_sentence(self._offered))
-        self.setVisible(self._offered is not None)
+        self.offer("" if self._offered is None else _sentence(self._offered))
 
     def _choose(self) -> None:
         if self._offered is not None:
