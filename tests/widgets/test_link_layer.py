@@ -130,10 +130,11 @@ def test_what_a_linked_stack_keeps_comes_back_after_a_crash(qtbot: Any) -> None:
     edits_of(viewer).keep()
     qtbot.waitUntil(lambda: any(about.glob("*/edits.json")))
     [folder] = about.iterdir()
-    other, back = ViewerModel(), []
-    finish(qtbot, edits_of(other).restore(KeptEdits(folder, "cells tracks", 0.0), on_done=back.append))
-    restore_links(other, back[0])
-    again = linked_stack_of(back[0])
+    other = ViewerModel()
+    finish(qtbot, edits_of(other).restore(KeptEdits(folder, "cells tracks", 0.0)))
+    [back] = other.layers
+    restore_links(other, back)
+    again = linked_stack_of(back)
     assert again is not None
     assert (again.record.params, again.record.parents) == (stack.record.params, {2: 1, 3: 1})
     assert again.record.kept == (2, 4)

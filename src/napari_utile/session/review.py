@@ -99,16 +99,14 @@ class ReviewItem:
         return SelectedPlanes(open_selected(self.image, self.selection), self.selection, self.region)
 
 
-def review_job(folder: Path, images: Path | None = None) -> Generator[None, None, tuple[ReviewItem, ...]]:
+def review_job(folder: Path) -> Generator[None, None, tuple[ReviewItem, ...]]:
     """List what is to be reviewed, the least sure first; what nobody rated comes before all that is rated.
 
     Parameters
     ----------
     folder : Path
-        Where a batch wrote ``<name>_labels.tif``, or stores.
-    images : Path, optional
-        A folder with the images; by default they are looked for where their recipes say, in the folder, and in the one
-        above.
+        Where a batch wrote ``<name>_labels.tif``, or stores. Images are looked for where their recipes say, there, and
+        in the folder above.
 
     Raises
     ------
@@ -123,9 +121,8 @@ def review_job(folder: Path, images: Path | None = None) -> Generator[None, None
             f"There are no results of a batch (*_labels.tif, stores) in {folder}. {stores_apart(folder)}".rstrip()
         )
     sure, done = _confidences(folder), _progress(folder)
-    places = [place for place in (images, folder, folder.parent) if place is not None]
     beside: dict[str, Path] = {}
-    for place in reversed(places):
+    for place in (folder.parent, folder):
         yield
         beside |= _images_in(place)
     items = []
@@ -134,7 +131,7 @@ def review_job(folder: Path, images: Path | None = None) -> Generator[None, None
         item = ReviewItem(labels, None, decision=done.get(labels.name, ""))
         made = _made(recipe_place(labels))
         source = made.pop("source", None)
-        image = source if source and images is None else beside.get(item.name.lower())
+        image = source or beside.get(item.name.lower())
         items.append(replace(item, image=image, confidence=sure.get(item.name), **made))
     return tuple(
         sorted(items, key=lambda item: (item.confidence is not None, item.confidence or 0.0, item.name))

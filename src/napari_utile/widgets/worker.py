@@ -336,10 +336,6 @@ class LatestJob:
         self._job.drop()
         self._job = NO_JOB
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Block until the thread of the job under way has ended."""
-        return self._job.wait(timeout)
-
     def _and_then(self, callback: Callable[..., object] | None) -> Callable[..., None]:
         def call(*args: Any) -> None:
             try:

@@ -10,7 +10,6 @@ from napari_utile.engine.clicks.prompts import Steps
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.warm import warm_network
-from napari_utile.engine.models.outputs import InputChannel
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.session.cell_size import limits_of, sized_steps
@@ -62,8 +61,6 @@ class ReadyField:
     ----------
     radius : int
         Half the width of the first window to read around a click: a typical cell fits.
-    inputs : tuple of InputChannel
-        What the model reads.
     size : CellSize or None
         What was measured of the cells, None where nothing was to be.
     """
@@ -71,7 +68,6 @@ class ReadyField:
     field: Field
     suggested: InstanceParams
     radius: int
-    inputs: tuple[InputChannel, ...] = ()
     size: CellSize | None = None
 
 
@@ -125,6 +121,5 @@ def made_ready(session: Session, request: FieldRequest) -> Generator[None, None,
         field,
         suggested_instances(model.card, params.known_diameter),
         field.click_radius,
-        model.card.inputs,
         size,
     )

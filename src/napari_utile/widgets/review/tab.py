@@ -116,7 +116,7 @@ class ReviewTab(QWidget):
 
     # What is reviewed.
 
-    def review(self, folder: Path, images: Path | None = None) -> None:
+    def review(self, folder: Path) -> None:
         """Open the results in a folder, at the first image that nobody decided on."""
         self.status.say("Looking for results…")
 
@@ -128,7 +128,7 @@ class ReviewTab(QWidget):
             self.status.say("")
             self._next(-1)
 
-        run_job(review_job(folder, images), on_done=show, on_error=self.status.failed, owner=self)
+        run_job(review_job(folder), on_done=show, on_error=self.status.failed, owner=self)
 
     def go_to(self, place: int) -> None:
         """Open an image of the queue, or what was closed of the one that is open; edits of another are saved."""

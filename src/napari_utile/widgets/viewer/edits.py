@@ -1,6 +1,7 @@
 """Keeps what users paint, erase and click in label layers on disk, for a crash; and brings it back."""
 
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,8 @@ class Edits(QObject):
 
         self._writing.run(keep_job(folder, _as_it_is(layer)), on_done=done, on_error=failed)
 
-    def restore(self, kept: KeptEdits, **callbacks: Any) -> JobHandle:
-        """Bring edits back as a layer of their own, which is kept in its turn; callbacks as in `run_job`."""
-        done = callbacks.pop("on_done", None)
+    def restore(self, kept: KeptEdits, on_error: Callable[[Exception], object] | None = None) -> JobHandle:
+        """Bring edits back as a layer of their own, which is kept in its turn."""
 
         def show(labels: EditedLabels) -> None:
             viewer = self._viewer()
@@ -109,10 +109,8 @@ class Edits(QObject):
             self._folders[layer] = kept.folder
             self._edited(layer)
             self.keep()
-            if done is not None:
-                done(layer)
 
-        return run_job(read_job(kept), on_done=show, owner=self, **callbacks)
+        return run_job(read_job(kept), on_done=show, on_error=on_error, owner=self)
 
     def _inserted(self, event: Any) -> None:
         self._watch(event.value)

@@ -199,11 +199,6 @@ class MarkerLayer:
                 layer.events.data.connect(self._changed)
                 return
 
-    def remove(self) -> None:
-        """Take the layer away."""
-        take_away(self._viewer, self.layer)
-        self.layer = None
-
     def _changed(self, event: Any = None) -> None:
         if self._writing or self.layer is None or str(getattr(event, "action", "")).endswith("ing"):
             return

@@ -41,11 +41,6 @@ class AnnotationAdvisor:
         self._places: list[Unsure] = []
         self._places_of: Any = None
 
-    @property
-    def busy(self) -> bool:
-        """Whether something is being computed."""
-        return self._jobs.running
-
     def drop(self) -> None:
         """Forget what is being computed."""
         self._jobs.drop()

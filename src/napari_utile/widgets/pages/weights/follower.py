@@ -1,6 +1,5 @@
 """Keeps a weight map and its overlay up to date while labels are painted, sliders move and planes change."""
 
-import time
 from typing import Any
 
 import napari.layers
@@ -67,7 +66,6 @@ class WeightMapFollower(QObject):
         self.watched: WatchedLabels | None = None
         self.live: LiveWeightMap | None = None
         self.region: Region = None
-        self.seconds = 0.0
         self.params = WeightMapParams()
         self.term = "border"
         self._enabled = True
@@ -272,7 +270,6 @@ class WeightMapFollower(QObject):
         if not watched.is_current(self._viewer):
             self.rebuild()
             return
-        start = time.perf_counter()
         region = None if None in pending else Window.around([each for each in pending if each is not None])
         with failures_to(self._fail):
             if not watched.shares_memory:
@@ -285,7 +282,6 @@ class WeightMapFollower(QObject):
             if touched is not None:
                 self.region = touched
                 self._display(touched)
-            self.seconds = time.perf_counter() - start
             self.changed.emit()
 
     # Drawing.
