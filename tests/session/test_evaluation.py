@@ -9,7 +9,6 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.metrics.cell_kinds import CellKind
 from napari_utile.engine.steps import Run
 from napari_utile.session.evaluation import (
-    EvaluationRequest,
     EvaluationResult,
     PlaneLabels,
     SweepRequest,
@@ -32,7 +31,7 @@ PREDICTION[26:29, 36:39] = 9
 def evaluated(*predictions: np.ndarray, planes: int = 1) -> EvaluationResult:
     each = tuple(PlaneLabels((number,) if planes > 1 else (), predictions, TRUTH) for number in range(planes))
     names = tuple(f"prediction {number}" for number in range(len(predictions)))
-    result = Run(evaluation_job(EvaluationRequest(names, each))).result
+    result = Run(evaluation_job(names, each)).result
     assert isinstance(result, EvaluationResult)
     return result
 
@@ -68,7 +67,7 @@ def test_planes_are_averaged_and_their_cells_summed() -> None:
 def test_ignored_pixels_are_not_painted() -> None:
     ignore = TRUTH == 4
     plane = PlaneLabels((), (PREDICTION,), TRUTH, ignore)
-    result = Run(evaluation_job(EvaluationRequest(("p",), [plane]))).result
+    result = Run(evaluation_job(("p",), [plane])).result
     assert (result.planes[0].error_map[ignore] == 0).all()
     assert result.kinds[CellKind.MISSED] == 0
 
@@ -92,7 +91,7 @@ def test_one_plane_is_compared_cell_by_cell_and_many_plane_by_plane() -> None:
 
 
 def test_a_job_can_stop_between_planes() -> None:
-    job = evaluation_job(EvaluationRequest(("p",), [PlaneLabels((), (TRUTH,), TRUTH)] * 5))
+    job = evaluation_job(("p",), [PlaneLabels((), (TRUTH,), TRUTH)] * 5)
     assert next(job) == (0, 5)
     assert next(job) == (1, 5)
     job.close()

@@ -2,7 +2,7 @@
 
 import csv
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_utile.engine.files.images import write_labels
-from napari_utile.session.evaluation import EvaluationRequest, FoundError, evaluation_job
+from napari_utile.session.evaluation import FoundError, PlaneLabels, evaluation_job
 from napari_utile.widgets.pages.evaluate import page as page_module
 from napari_utile.widgets.pages.evaluate.page import EvaluatePage
 from napari_utile.widgets.viewer.layers import session_of
@@ -301,14 +301,13 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Let comparisons wait, before they begin, until it is set."""
     go = threading.Event()
 
-    def later(request: EvaluationRequest) -> Any:
-        planes = [
-            replace(plane, predictions=tuple(one.copy() for one in plane.predictions))
-            for plane in request.planes
+    def later(names: tuple[str, ...], planes: Sequence[PlaneLabels]) -> Any:
+        copied = [
+            replace(plane, predictions=tuple(one.copy() for one in plane.predictions)) for plane in planes
         ]
         while not go.wait(0.01):
             yield 0, 1
-        return (yield from evaluation_job(replace(request, planes=planes)))
+        return (yield from evaluation_job(names, copied))
 
     monkeypatch.setattr(page_module, "evaluation_job", later)
     return go

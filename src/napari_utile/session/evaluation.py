@@ -48,25 +48,6 @@ class PlaneLabels:
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluationRequest:
-    """What to compare, captured when the user pressed Evaluate.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Of the predictions; the errors of the first one are listed.
-    planes : sequence of PlaneLabels
-        May be lazy.
-    iou : float
-        From which a cell counts as found.
-    """
-
-    names: tuple[str, ...]
-    planes: Sequence[PlaneLabels]
-    iou: float = 0.5
-
-
-@dataclass(frozen=True, eq=False)
 class FoundError:
     """A mistake and where it is.
 
@@ -127,24 +108,34 @@ class EvaluationResult:
         return {kind: sum(plane.kinds[kind] for plane in self.planes) for kind in CellKind if kind}
 
 
-def evaluation_job(request: EvaluationRequest) -> Generator[tuple[int, int], None, EvaluationResult]:
-    """Score every plane; yields how many are done, and of how many."""
-    planes: list[PlaneResult] = []
-    total = len(request.planes)
+def evaluation_job(
+    names: tuple[str, ...], planes: Sequence[PlaneLabels]
+) -> Generator[tuple[int, int], None, EvaluationResult]:
+    """Score every plane; yields how many are done, and of how many.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of the predictions; the errors of the first one are listed.
+    planes : sequence of PlaneLabels
+        May be lazy.
+    """
+    scored: list[PlaneResult] = []
+    total = len(planes)
     yield 0, total
-    for done, plane in enumerate(request.planes, 1):
-        planes.append(_evaluate_plane(plane, request))
+    for done, plane in enumerate(planes, 1):
+        scored.append(_evaluate_plane(plane, names))
         yield done, total
     errors = sorted(
-        itertools.chain.from_iterable(plane.errors for plane in planes),
+        itertools.chain.from_iterable(plane.errors for plane in scored),
         key=lambda found: (-found.error.cells, -found.error.pixels, found.index),
     )
     differences = tuple(
-        {score: difference_between(planes, 0, which, score) for score in planes[0].evaluations[0].scores}
-        for which in range(1, len(request.names))
+        {score: difference_between(scored, 0, which, score) for score in scored[0].evaluations[0].scores}
+        for which in range(1, len(names))
     )
-    doubts = tuple(_doubts(request))
-    return EvaluationResult(request.names, tuple(planes), tuple(errors), differences, doubts)
+    doubts = tuple(_doubts(names, planes))
+    return EvaluationResult(names, tuple(scored), tuple(errors), differences, doubts)
 
 
 def changed_job(planes: Sequence[PlaneLabels], result: EvaluationResult) -> Generator[None, None, bool]:
@@ -156,18 +147,18 @@ def changed_job(planes: Sequence[PlaneLabels], result: EvaluationResult) -> Gene
     return False
 
 
-def _doubts(request: EvaluationRequest) -> Iterator[str]:
-    seen = [request.planes[place] for place in spread(len(request.planes))]
-    for number, name in enumerate((*request.names, "The reference")):
-        planes = [(*plane.predictions, plane.truth)[number] for plane in seen]
-        if doubt := doubt_of(planes):
+def _doubts(names: tuple[str, ...], planes: Sequence[PlaneLabels]) -> Iterator[str]:
+    seen = [planes[place] for place in spread(len(planes))]
+    for number, name in enumerate((*names, "The reference")):
+        labels = [(*plane.predictions, plane.truth)[number] for plane in seen]
+        if doubt := doubt_of(labels):
             yield f"{name} {doubt}"
 
 
-def _evaluate_plane(plane: PlaneLabels, request: EvaluationRequest) -> PlaneResult:
+def _evaluate_plane(plane: PlaneLabels, names: tuple[str, ...]) -> PlaneResult:
     evaluations = tuple(
-        evaluate(prediction, plane.truth, plane.ignore, request.iou, name=name)
-        for name, prediction in zip(request.names, plane.predictions, strict=True)
+        evaluate(prediction, plane.truth, plane.ignore, name=name)
+        for name, prediction in zip(names, plane.predictions, strict=True)
     )
     table = evaluations[0].table
     kinds = cell_kinds(table, match(table))
@@ -256,8 +247,6 @@ class SweepRequest:
     ignore : (Y, X) bool array, optional
     params : InstanceParams
         What is not searched for.
-    iou : float
-        Of the average precision that is searched for.
     """
 
     probability: np.ndarray[Any, Any]
@@ -266,7 +255,6 @@ class SweepRequest:
     params: InstanceParams
     thresholds: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     minimum_sizes: tuple[int, ...] = (0, 20, 50, 100, 200)
-    iou: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -288,7 +276,7 @@ def sweep_job(request: SweepRequest) -> Generator[SweepPoint, None, tuple[SweepP
         for size in request.minimum_sizes:
             params = replace(request.params, threshold=threshold, minimum_size=size)
             labels = label_cells(landscape, params)
-            score = average_precision(labels, request.truth, request.iou, request.ignore)
+            score = average_precision(labels, request.truth, ignore=request.ignore)
             points.append(SweepPoint(params, score, len(points) + 1, total))
             yield points[-1]
     return tuple(points)

@@ -13,7 +13,6 @@ from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import counted
 from napari_utile.session.evaluation import (
-    EvaluationRequest,
     EvaluationResult,
     FoundError,
     changed_job,
@@ -130,29 +129,17 @@ class EvaluatePage(BarJob, Page):
             places, planes = compared_planes(self._viewer, layers, self.form.scores_every_plane)
             names = tuple(layer.name for layer in layers.predictions)
             edits = edits_in(self._viewer, layers)
-            self._start(
-                EvaluationRequest(names, planes),
-                layers,
-                lambda result: self._finish(ScoredLayers(layers, places, result, edits)),
+            self._follow_job.drop()
+            self._running_on = layers
+            self.form.status.say("")
+            self.begin(
+                evaluation_job(names, planes),
+                "comparing…",
+                on_progress=self._show_progress,
+                on_done=lambda result: self._finish(ScoredLayers(layers, places, result, edits)),
+                on_error=self._stopped,
+                on_cancelled=self._stopped,
             )
-
-    def _start(
-        self,
-        request: EvaluationRequest,
-        layers: ComparedLayers,
-        finish: Callable[[EvaluationResult], object],
-    ) -> None:
-        self._follow_job.drop()
-        self._running_on = layers
-        self.form.status.say("")
-        self.begin(
-            evaluation_job(request),
-            "comparing…",
-            on_progress=self._show_progress,
-            on_done=finish,
-            on_error=self._stopped,
-            on_cancelled=self._stopped,
-        )
 
     def _show_progress(self, progress: tuple[int, int]) -> None:
         done, total = progress
@@ -245,7 +232,7 @@ class EvaluatePage(BarJob, Page):
                 )
         elif shown.outdated or self._follow_job.running or shown.seen.get(places[0].key) != planes[0].hashes:
             self._follow_job.run(  # also in place of one that is about what it was before
-                evaluation_job(EvaluationRequest(shown.result.names, planes)),
+                evaluation_job(shown.result.names, planes),
                 on_done=lambda result: self._show(ScoredLayers(layers, places, result, edits)),
                 on_error=self.form.status.failed,
             )
