@@ -80,6 +80,7 @@ def test_boxes_of_whole_numbers_lose_no_mark(qtbot, country):
     box.setRange(0, 5000)
     box.show()
     assert type_into(box, "1200") == 1200
+    assert isinstance(box.value(), int)
     for typed in ("12.5", "12,5", "1,200", "1.200", "1 200", "12.", "6000", "1e3"):
         assert type_into(box, typed) == 1200, typed
 
@@ -116,8 +117,8 @@ def test_every_field_of_the_dock_takes_a_point_and_a_comma(dock):
     rng = np.random.default_rng(0)
     seen = set()
     for box in boxes:
-        assert isinstance(box, NumberBox | WholeNumberBox), box.accessibleName()
-        places = box.decimals() if isinstance(box, NumberBox) else 0
+        assert isinstance(box, NumberBox), box.accessibleName()
+        places = box.decimals()
         seen.add(places)
         low, high = box.minimum(), min(box.maximum(), 900)
         if box.specialValueText():

@@ -172,7 +172,7 @@ class Number(ValuedContainerWidget[Any]):
 
     Attributes
     ----------
-    box : NumberBox or WholeNumberBox
+    box : NumberBox
         magicgui's own boxes show neither a unit nor a word for None, and know one decimal mark only.
     """
 
@@ -192,11 +192,11 @@ class Number(ValuedContainerWidget[Any]):
         self._per = 100 if bounds.share else 1  # of what the box shows
         low, high, step = low * self._per, high * self._per, step * self._per
         self._none = low - step if parameter.optional else None
-        self.box: Any = WholeNumberBox() if whole else NumberBox()
-        if isinstance(self.box, NumberBox):
+        self.box = WholeNumberBox() if whole else NumberBox()
+        if not whole:
             self.box.setDecimals(0 if bounds.share else max(_decimals(step), _decimals(low)))
-        self.box.setRange(*map(parameter.kind, (low if self._none is None else self._none, high)))
-        self.box.setSingleStep(parameter.kind(step))
+        self.box.setRange(low if self._none is None else self._none, high)
+        self.box.setSingleStep(step)
         self.box.setSpecialValueText("automatic" if parameter.optional else "")  # one step below the bounds
         suffix = f"% {bounds.share}" if bounds.share else bounds.unit
         self.box.setSuffix(f" {suffix}" if suffix else "")

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from qtpy.QtGui import QValidator
-from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
+from qtpy.QtWidgets import QDoubleSpinBox
 
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:([.,])(\d*))?")
 
@@ -46,25 +46,14 @@ def _plain(letter: str) -> str:
     return {"٫": ",", "−": "-"}.get(letter, letter)
 
 
-class _Typed:
-    """What both boxes share: nothing that is typed is swallowed; at the end it counts as it stands, or not at all."""
+class NumberBox(QDoubleSpinBox):
+    """A box for a number, with a point or a comma.
 
-    def _read(self: QAbstractSpinBox, text: str) -> float | None:  # type: ignore[misc]
-        if self.specialValueText() and text == self.specialValueText():
-            return float(self.minimum())  # type: ignore[attr-defined]
-        number = text.removeprefix(self.prefix()).removesuffix(self.suffix())  # type: ignore[attr-defined]
-        return read_number(number, self.locale().decimalPoint())
-
-    def fixup(self, text: str | None) -> str:
-        """Guess nothing: what is no number leaves the value as it was."""
-        return text or ""
-
-
-class NumberBox(_Typed, QDoubleSpinBox):
-    """A box for a number, with a point or a comma."""
+    Nothing that is typed is swallowed; at the end it counts as it stands, or not at all.
+    """
 
     def __init__(self) -> None:
-        QDoubleSpinBox.__init__(self)
+        super().__init__()
         self.setKeyboardTracking(False)  # half of what is typed is another number
 
     def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
@@ -78,27 +67,27 @@ class NumberBox(_Typed, QDoubleSpinBox):
         number = self._read(text or "")
         return self.value() if number is None else number
 
+    def fixup(self, text: str | None) -> str:
+        """Guess nothing: what is no number leaves the value as it was."""
+        return text or ""
 
-class WholeNumberBox(_Typed, QSpinBox):
+    def _read(self, text: str) -> float | None:
+        if self.specialValueText() and text == self.specialValueText():
+            return self.minimum()
+        number = text.removeprefix(self.prefix()).removesuffix(self.suffix())
+        return read_number(number, self.locale().decimalPoint())
+
+
+class WholeNumberBox(NumberBox):
     """A box for a whole number."""
 
     def __init__(self) -> None:
-        QSpinBox.__init__(self)
-        self.setKeyboardTracking(False)
+        super().__init__()
+        self.setDecimals(0)
 
-    def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
-        """Accept a whole number within the bounds; all else may still become one."""
-        good = self._whole(text or "") is not None
-        return QValidator.State.Acceptable if good else QValidator.State.Intermediate, text or "", position
+    def value(self) -> int:
+        """Give the number."""
+        return round(super().value())
 
-    def valueFromText(self, text: str | None) -> int:
-        """Give the number that is shown."""
-        number = self._whole(text or "")
-        return self.value() if number is None else number
-
-    def _whole(self, text: str) -> int | None:
-        number = self._read(text)
-        is_whole = (
-            number is not None and not set(text) & set(".,٫") and self.minimum() <= number <= self.maximum()
-        )
-        return int(number) if is_whole and number is not None else None
+    def _read(self, text: str) -> float | None:
+        return None if set(text) & set(".,٫") else super()._read(text)

@@ -74,9 +74,7 @@ class PlanePicker(QWidget):
     @property
     def chosen(self) -> ChosenPlanes:
         """What is chosen, also while it is hidden."""
-        return ChosenPlanes(
-            self.kind.currentData(), int(self.first.value()), int(self.last.value()), self._size
-        )
+        return ChosenPlanes(self.kind.currentData(), self.first.value(), self.last.value(), self._size)
 
     @property
     def one(self) -> bool:
@@ -88,7 +86,7 @@ class PlanePicker(QWidget):
         """The first plane of the range and the one after its last, counted from 0; None where no range is meant."""
         if self.one or self.kind.currentData() != RANGE:
             return None
-        return int(self.first.value()) - 1, int(self.last.value())
+        return self.first.value() - 1, self.last.value()
 
     @property
     def lone(self) -> int | None:
@@ -134,7 +132,7 @@ class PlanePicker(QWidget):
         sizes = _sizes(place)
         steps: Sequence[tuple[int, ...]] = list(np.ndindex(*sizes))
         if self.kind.currentData() == RANGE:
-            first, last = int(self.first.value()), int(self.last.value())
+            first, last = self.first.value(), self.last.value()
             if first > last:
                 raise ValueError("The range of planes ends before it begins.")
             steps = [each for each in steps if first <= each[0] + 1 <= last]
