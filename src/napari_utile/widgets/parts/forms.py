@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, create_widget
-from magicgui.widgets.bases import BaseValueWidget, ValuedContainerWidget
+from magicgui.widgets.bases import BaseValueWidget
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 from napari_utile.engine.parameters import Parameter, describe
 from napari_utile.widgets.parts.arrange import fields
 from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox
+from napari_utile.widgets.parts.parameter_field import ParameterField
 from napari_utile.widgets.parts.preprocess_field import PercentilesField, PreprocessField
 from napari_utile.widgets.parts.size_field import SizeField
 
@@ -160,7 +161,7 @@ def _widgets_of(item: QLayoutItem) -> Iterator[QWidget]:
             yield from _widgets_of(inner)
 
 
-class Number(ValuedContainerWidget[Any]):
+class Number(ParameterField):
     """A box for a number, behind a slider where there is a range to slide over.
 
     Parameters
@@ -177,14 +178,7 @@ class Number(ValuedContainerWidget[Any]):
     """
 
     def __init__(self, parameter: Parameter, slide: tuple[float, float] | None = None) -> None:
-        super().__init__(
-            layout="horizontal",
-            labels=False,
-            name=parameter.name,
-            label=parameter.label,
-            tooltip=parameter.bounds.help,
-        )
-        self.margins = (0, 0, 0, 0)
+        super().__init__(parameter, "horizontal")
         bounds, whole = parameter.bounds, parameter.kind is int
         step = bounds.step or (1 if whole else 0.1)
         low = -1e9 if bounds.minimum is None else bounds.minimum

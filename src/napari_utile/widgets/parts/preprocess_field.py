@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from magicgui.widgets.bases import ValuedContainerWidget
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QGridLayout, QLabel
 
@@ -10,6 +9,7 @@ from napari_utile.engine.parameters import Parameter
 from napari_utile.engine.planes.preprocessing import LARGEST, STEPS, parse_steps, steps_in_words
 from napari_utile.widgets.parts.arrange import row
 from napari_utile.widgets.parts.number_box import NumberBox
+from napari_utile.widgets.parts.parameter_field import ParameterField
 
 _ROWS = {
     "background": (
@@ -37,7 +37,7 @@ def _box(help_text: str, unset: str, high: float) -> Any:
     return box
 
 
-class PreprocessField(ValuedContainerWidget[Any]):
+class PreprocessField(ParameterField):
     """Which steps are done before the network, and how far they look; the value is their text, or None.
 
     Steps that were set by a text keep their order; one that is added goes where it usually belongs.
@@ -49,14 +49,7 @@ class PreprocessField(ValuedContainerWidget[Any]):
     """
 
     def __init__(self, parameter: Parameter) -> None:
-        super().__init__(
-            layout="vertical",
-            labels=False,
-            name=parameter.name,
-            label=parameter.label,
-            tooltip=parameter.bounds.help,
-        )
-        self.margins = (0, 0, 0, 0)
+        super().__init__(parameter, "vertical")
         self._steps: list[tuple[str, float]] = []
         self.invert = QCheckBox("Invert")
         self.invert.setToolTip("Dark cells on a bright background become bright.")
@@ -106,15 +99,12 @@ class PreprocessField(ValuedContainerWidget[Any]):
         self.changed.emit(self.get_value())
 
 
-class PercentilesField(ValuedContainerWidget[Any]):
+class PercentilesField(ParameterField):
     """Two percentiles, or None while one of them is not set."""
 
     def __init__(self, parameter: Parameter) -> None:
         bounds = parameter.bounds
-        super().__init__(
-            layout="horizontal", labels=False, name=parameter.name, label=parameter.label, tooltip=bounds.help
-        )
-        self.margins = (0, 0, 0, 0)
+        super().__init__(parameter, "horizontal")
         self.low, self.high = (_box(bounds.help, "model's", bounds.maximum or 100) for _ in range(2))
         for box, words in ((self.low, "Black percentile"), (self.high, "White percentile")):
             box.setMinimum(-1)

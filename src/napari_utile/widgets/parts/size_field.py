@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from magicgui.widgets.bases import ValuedContainerWidget
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSizePolicy
 
 from napari_utile.engine.parameters import Parameter
 from napari_utile.widgets.parts.arrange import row
 from napari_utile.widgets.parts.number_box import NumberBox
+from napari_utile.widgets.parts.parameter_field import ParameterField
 
 _WAYS = (
     (
@@ -21,7 +21,7 @@ _WAYS = (
 )
 
 
-class SizeField(ValuedContainerWidget[Any]):
+class SizeField(ParameterField):
     """A choice of where the cell diameter comes from, and a box for it.
 
     Typing a number, or setting one, makes it given.
@@ -39,10 +39,7 @@ class SizeField(ValuedContainerWidget[Any]):
 
     def __init__(self, parameter: Parameter) -> None:
         bounds = parameter.bounds
-        super().__init__(
-            layout="vertical", labels=False, name=parameter.name, label=parameter.label, tooltip=bounds.help
-        )
-        self.margins = (0, 0, 0, 0)
+        super().__init__(parameter, "vertical")
         self.way = QComboBox()
         self.way.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.way.setMinimumContentsLength(6)
