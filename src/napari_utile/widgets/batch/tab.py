@@ -24,7 +24,7 @@ from napari_utile.engine.files.find import IMAGE_SUFFIXES
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.command import command_options
 from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
-from napari_utile.engine.words import three_digits
+from napari_utile.engine.words import percent, three_digits
 from napari_utile.session.batch import (
     BatchImage,
     BatchRequest,
@@ -40,6 +40,7 @@ from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.place_table import PlaceTable
+from napari_utile.widgets.parts.room import room_for
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
@@ -82,7 +83,7 @@ class BatchTab(BarJob, QWidget):
         self.target.setAccessibleName("Results")
         self.target.setPlaceholderText("folder for the results")
         self.choose = push_button("…", "Choose the folder for the results.")
-        self.choose.setFixedWidth(28)
+        room_for(self.choose, self.choose.text())
         self.how = Words()
         self.run_bar = RunBar("Segment all", "Segment every image of the list, one after the other.")
         self.run_bar.cancel_button.setToolTip("Stop now; finished images stay.")
@@ -325,5 +326,5 @@ def _row(image: BatchImage) -> tuple[str, str, str, str]:
     name = Path(image.name).name
     if image.failed:
         return name, "failed", "", ""
-    covered = "" if image.covered is None else f"{100 * image.covered:.0f} %"
-    return name, f"{image.cells:,}", covered, "" if image.confidence is None else f"{image.confidence:.2f}"
+    covered = "" if image.covered is None else percent(image.covered)
+    return name, f"{image.cells:,}", covered, "" if image.confidence is None else percent(image.confidence)

@@ -28,6 +28,7 @@ from napari_utile.widgets.parts.arrange import fields
 from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox
 from napari_utile.widgets.parts.parameter_field import ParameterField
 from napari_utile.widgets.parts.preprocess_field import PercentilesField, PreprocessField
+from napari_utile.widgets.parts.room import room_for
 from napari_utile.widgets.parts.size_field import SizeField
 
 _POSITIONS = 1000
@@ -204,7 +205,7 @@ class Number(ParameterField):
             self.slider.setRange(0, _POSITIONS)
             self.slider.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             self.slider.valueChanged.connect(self._slid)
-            self.box.setFixedWidth(126 if bounds.share else 72)
+            room_for(self.box, f"100{self.box.suffix()}" if bounds.share else "00000 px²")
         for widget in filter(None, (self.slider, self.box)):
             widget.setToolTip(bounds.help)
             self.native.layout().addWidget(widget, 0 if self.slider and widget is self.box else 1)

@@ -9,6 +9,7 @@ from napari_utile.engine.parameters import Parameter
 from napari_utile.widgets.parts.arrange import row
 from napari_utile.widgets.parts.number_box import NumberBox
 from napari_utile.widgets.parts.parameter_field import ParameterField
+from napari_utile.widgets.parts.room import room_for
 
 _WAYS = (
     (
@@ -58,7 +59,7 @@ class SizeField(ParameterField):
         self.box.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.box.setValue(self._unknown)
-        self.box.setFixedWidth(72)
+        room_for(self.box, "0000.0 px")
         self.way.setToolTip(bounds.help)
         self.box.setToolTip(bounds.help)
         self.line = row(self.box, None)

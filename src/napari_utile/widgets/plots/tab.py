@@ -16,6 +16,7 @@ from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.number_box import NumberBox
+from napari_utile.widgets.parts.room import room_for
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.plots.filtering import erase, taken_rows
 from napari_utile.widgets.plots.plots import Histogram, Scatter
@@ -55,7 +56,7 @@ class PlotsTab(QWidget):
         self.every_plane.setToolTip(
             "Remove such cells from every plane of the layer, not just the one on screen."
         )
-        self.value.setFixedWidth(112)
+        room_for(self.value, "-00000000.000")
         column(
             fields(("Measurement", self.column)),
             (self.histogram, 2),

@@ -34,6 +34,7 @@ from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.parts.model_suggestions import ModelSuggestions
 from napari_utile.widgets.parts.plane_picker import PlanePicker
 from napari_utile.widgets.parts.region_picker import RegionPicker
+from napari_utile.widgets.parts.room import room_for
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.status_line import StatusLine
@@ -136,7 +137,7 @@ class SegmentForm(QWidget):
         parameter = next(each for each in describe(SegmentParams) if each.name == "diameter")
         self.diameter = SizeField(parameter)
         self.measure_diameter = QPushButton("Draw")
-        self.measure_diameter.setMaximumWidth(54)
+        room_for(self.measure_diameter, self.measure_diameter.text(), beside=24)
         self.measure_diameter.setToolTip("Draw a line across a typical cell to measure its diameter.")
 
     def _arrange(self) -> None:

@@ -12,6 +12,7 @@ from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.parts import arrange
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.parts.room import room_for
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import is_cells
 from napari_utile.widgets.viewer.source import image_place, read_alike
@@ -115,7 +116,7 @@ class ImageRow(QWidget):
         self.boxes = LayerCombo(viewer, ("Shapes",), none_text="no boxes yet", prefer=lambda _: False)
         self.remove = push_button("✕", "Leave this image out.")
         self.remove.setAccessibleName("Leave this image out")
-        self.remove.setFixedWidth(24)
+        room_for(self.remove, self.remove.text())
         self._boxes_label = QLabel("Its boxes")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
