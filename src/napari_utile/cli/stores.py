@@ -26,18 +26,20 @@ from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.jobs.cluster import cluster_jobs
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.catalogue import card_of, findable_model
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import option_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.provenance.settings import Settings
+from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.command import fill_command
 from napari_utile.engine.store.cost import Where, cost_of
 from napari_utile.engine.store.growing import seed_planes
 from napari_utile.engine.store.into_image import blocks_of_store, check_image, write_into_image
 from napari_utile.engine.store.layout import VERSIONS
-from napari_utile.engine.store.make import Seeds, plan_store, refuse_other_options
+from napari_utile.engine.store.make import Seeds, mask_digest, plan_store
 from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.rating import fit_of_store
 from napari_utile.engine.store.remove import refuse_foreign
@@ -266,22 +268,64 @@ def _refuse_other_options(
     mask: Any,
     seeds: Path | None,
 ) -> None:
-    refuse_other_options(
-        plan,
-        place.name,
-        source=each.path,
-        asked=asked_for(arguments),
-        selection={name: getattr(each.selection, name) for name in given(arguments, Selection)},
-        region=arguments.region,
-        mask=mask,
-        measured=arguments.measurements,
-        with_mask=arguments.mask is True,
-        linking=given(arguments, LinkParams),
-        outputs=arguments.outputs,
-        ome_zarr=arguments.ome_zarr,
-        seeds=seeds,
-        distance=arguments.seed_distance,
-    )
+    """Refuse to resume a store with options that are not those of its plan; what is not given counts as there."""
+    if str(each.path.resolve()) != plan.source:
+        raise UtileError(f"{place.name} was started with another image, {plan.source}.")
+    grown = plan.seeds.path if plan.seeds else "no seeds"
+    if grown != (str(seeds.resolve()) if seeds else "no seeds"):
+        raise UtileError(
+            f"{place.name} was started with {grown}: resume with the same, or start again with --overwrite."
+        )
+    asked = asked_for(arguments)
+    wanted = SegmentParams(**asked.segment)
+    pairs = [
+        *((key, getattr(wanted, key), getattr(plan.params, key)) for key in asked.segment),
+        *((key, value, getattr(plan.instances, key)) for key, value in asked.instances.items()),
+        *(
+            (key, getattr(each.selection, key), getattr(plan.selection, key))
+            for key in given(arguments, Selection)
+        ),
+        *((key, value, getattr(plan.linking, key)) for key, value in given(arguments, LinkParams).items()),
+    ]
+    if arguments.outputs is not None:
+        pairs.append(("outputs", arguments.outputs, plan.outputs or "none"))
+    if arguments.seed_distance is not None and plan.seeds is not None:
+        pairs.append(("seed-distance", arguments.seed_distance, plan.seeds.distance))
+    if arguments.ome_zarr is not None:
+        pairs.append(("ome-zarr", arguments.ome_zarr, plan.ome_zarr))
+    for key, now, before in pairs:
+        same = key == "model" and (
+            findable_model(now) == findable_model(before) or _may_be_chosen(asked, before)
+        )
+        if now != before and now not in MEASURED and not same:
+            option = option_of(key)
+            before, now = ("none" if value is None else value for value in (before, now))
+            raise UtileError(
+                f"{place.name} was started with {option} {before}, not {now}: leave the option out to resume, or start "
+                "again with --overwrite."
+            )
+    region = arguments.region
+    for option, differs in (
+        ("--region", region is not None and region.bounds != plan.region),
+        ("--mask", mask is not None and mask_digest(mask) != plan.mask),
+        ("choice of --measurements", arguments.measurements and not plan.measured),
+        ("choice of --mask", arguments.mask is True and not plan.with_mask),
+    ):
+        if differs:
+            raise UtileError(
+                f"{place.name} was started with another {option}: leave the option out to resume, or start again with "
+                "--overwrite."
+            )
+
+
+def _may_be_chosen(asked: Settings, name: str) -> bool:
+    """Say whether measuring with what is asked for may choose a model, see `with_choice`."""
+    wanted = SegmentParams(**asked.segment)
+    if wanted.diameter not in MEASURED or asked.fitted:
+        return False
+    with contextlib.suppress(UtileError):  # deleted since
+        return name in card_of(wanted.model).specialists
+    return False
 
 
 def _jobs(arguments: argparse.Namespace) -> Any:

@@ -1,11 +1,9 @@
-"""From an image and parameters to the plan of a store; and whether options fit the plan of one that was started."""
+"""From an image and parameters to the plan of a store."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +15,13 @@ from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.linking.links import stacks_of
 from napari_utile.engine.linking.params import LinkParams
-from napari_utile.engine.models.catalogue import card_of, findable_model
+from napari_utile.engine.models.catalogue import findable_model
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.parameters import option_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.planes.selection import Selection, first_of
-from napari_utile.engine.provenance.settings import Settings
-from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.growing import plan_seeds
 from napari_utile.engine.store.layout import VERSIONS, Space
 from napari_utile.engine.store.plan import SIDE, StorePlan, store_compute
@@ -206,98 +202,3 @@ def _class_names(model: Model | None) -> tuple[str, ...]:
 def mask_digest(mask: NDArray[np.bool_]) -> str:
     """Return the hash by which a plan knows its mask."""
     return hashlib.sha256(f"{mask.shape}".encode() + np.packbits(mask.astype(bool)).tobytes()).hexdigest()
-
-
-def _may_be_chosen(asked: Settings, name: str) -> bool:
-    """Say whether measuring with what is asked for may choose a model, see `with_choice`."""
-    wanted = SegmentParams(**asked.segment)
-    if wanted.diameter not in MEASURED or asked.fitted:
-        return False
-    with suppress(UtileError):  # deleted since
-        return name in card_of(wanted.model).specialists
-    return False
-
-
-def refuse_other_options(
-    plan: StorePlan,
-    name: str,
-    *,
-    source: Path,
-    asked: Settings,
-    selection: Mapping[str, Any],
-    region: Sequence[slice] | None,
-    mask: NDArray[np.bool_] | None,
-    measured: bool,
-    with_mask: bool,
-    linking: Mapping[str, Any],
-    outputs: str | None = None,
-    ome_zarr: str | None = None,
-    seeds: Path | None = None,
-    distance: float | None = None,
-) -> None:
-    """Refuse to resume a store with options that are not those of its plan.
-
-    Parameters
-    ----------
-    plan : StorePlan
-    name : str
-        Of the store.
-    source : Path
-        The image that is given.
-    asked : Settings
-        What was asked for, by options or a file; other values count as in the plan.
-    selection, linking : mapping
-        The options that were given; others count as in the plan.
-    region, mask, measured, with_mask, outputs, ome_zarr
-        As for `plan_store`; None and False count as in the plan.
-    seeds, distance
-        The file of seeds, and how far they grow; without seeds the plan has none.
-
-    Raises
-    ------
-    UtileError
-        Naming the first that differs.
-    """
-    if str(source.resolve()) != plan.source:
-        raise UtileError(f"{name} was started with another image, {plan.source}.")
-    grown = plan.seeds.path if plan.seeds else "no seeds"
-    if grown != (str(seeds.resolve()) if seeds else "no seeds"):
-        raise UtileError(
-            f"{name} was started with {grown}: resume with the same, or start again with --overwrite."
-        )
-    wanted = SegmentParams(**asked.segment)
-    pairs = [
-        *((key, getattr(wanted, key), getattr(plan.params, key)) for key in asked.segment),
-        *((key, value, getattr(plan.instances, key)) for key, value in asked.instances.items()),
-        *((key, value, getattr(plan.selection, key)) for key, value in selection.items()),
-        *((key, value, getattr(plan.linking, key)) for key, value in linking.items()),
-    ]
-    if outputs is not None:
-        pairs.append(("outputs", outputs, plan.outputs or "none"))
-    if distance is not None and plan.seeds is not None:
-        pairs.append(("seed-distance", distance, plan.seeds.distance))
-    if ome_zarr is not None:
-        pairs.append(("ome-zarr", ome_zarr, plan.ome_zarr))
-    for key, now, before in pairs:
-        same = key == "model" and (
-            findable_model(now) == findable_model(before) or _may_be_chosen(asked, before)
-        )
-        if now != before and now not in MEASURED and not same:
-            option = option_of(key)
-            before, now = ("none" if value is None else value for value in (before, now))
-            raise UtileError(
-                f"{name} was started with {option} {before}, not {now}: leave the option out to resume, or start again "
-                "with --overwrite."
-            )
-    window = None if region is None else Window(*region).bounds
-    for option, differs in (
-        ("--region", window is not None and window != plan.region),
-        ("--mask", mask is not None and mask_digest(mask) != plan.mask),
-        ("choice of --measurements", measured and not plan.measured),
-        ("choice of --mask", with_mask and not plan.with_mask),
-    ):
-        if differs:
-            raise UtileError(
-                f"{name} was started with another {option}: leave the option out to resume, or start again with "
-                "--overwrite."
-            )
