@@ -10,6 +10,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from textwrap import indent
 from typing import Any
 
 import torch
@@ -110,19 +111,15 @@ def source_of(exported: Exported) -> tuple[str, dict[str, Tensor]]:
         "        super().__init__()",
     ]
     weights: dict[str, Tensor] = {}
-    modules = dict(traced.named_modules())
     for node in traced.graph.nodes:
         if node.op == "call_module":
-            name = flat_name(str(node.target))
-            weights |= {
-                f"{name}.{key}": value for key, value in modules[str(node.target)].state_dict().items()
-            }
-            lines.append(f"        self.{name} = nn.{_layer(modules[str(node.target)])}")
-    lines += ["", "    def forward(self, image):"]
-    for node in traced.graph.nodes:
-        if node.op != "placeholder":
-            lines.append(f"        {_statement(node)}")
-    return "\n".join([*lines, ""]), weights
+            layer, name = traced.get_submodule(str(node.target)), flat_name(str(node.target))
+            weights |= {f"{name}.{key}": value for key, value in layer.state_dict().items()}
+            lines.append(f"        self.{name} = nn.{_layer(layer)}")
+            traced.add_submodule(name, layer)
+            node.target = name  # by which the code calls it
+    traced.recompile()
+    return "\n".join([*lines, "", indent(traced.code.strip(), "    "), ""]), weights
 
 
 class _TracerOfOneThread(fx.Tracer):
@@ -152,40 +149,11 @@ def flat_name(name: str) -> str:
     return name.removeprefix("network.").replace(".", "_")
 
 
-def _statement(node: fx.Node) -> str:
-    """Write one step of a traced network as a line of Python."""
-    named = ", ".join(
-        [*map(_word, node.args), *(f"{key}={_word(value)}" for key, value in node.kwargs.items())]
-    )
-    if node.op == "output":
-        return f"return {_word(node.args[0])}"
-    if node.op == "call_module":
-        return f"{node} = self.{flat_name(str(node.target))}({named})"
-    if node.op == "call_method":
-        owner, *rest = node.args
-        words = [*map(_word, rest), *(f"{key}={_word(value)}" for key, value in node.kwargs.items())]
-        return f"{node} = {owner}.{node.target}({', '.join(words)})"
-    name = getattr(node.target, "__name__", str(node.target))
-    if name == "getitem":
-        return f"{node} = {_word(node.args[0])}[{_word(node.args[1])}]"
-    if name == "add":
-        return f"{node} = {_word(node.args[0])} + {_word(node.args[1])}"
-    owner = "nn.functional" if hasattr(nn.functional, name) else "torch"
-    return f"{node} = {owner}.{name}({named})"
-
-
 def _layer(module: nn.Module) -> str:
     """Write how a layer is made, in words that older versions of torch know too."""
     if isinstance(module, nn.BatchNorm2d):
         return f"BatchNorm2d({module.num_features}, eps={module.eps})"
     return str(module)
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        inner = ", ".join(map(_word, value))
-        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
-    return str(value) if isinstance(value, fx.Node) else repr(value)
 
 
 def _beyond(geometry: Geometry) -> int:
