@@ -19,7 +19,7 @@ from napari_utile.cli.made_planes import Making
 from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import add_options, file_path, given, number
 from napari_utile.cli.results import new_labels, space_of
-from napari_utile.cli.volumes import known_views, linking_of, views_of, volume_estimate
+from napari_utile.cli.volumes import linking_of, views_of
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
@@ -40,6 +40,7 @@ from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.into_image import blocks_of_planes, check_image, write_into_image
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.volumes.segment import estimate_volume, volumes_in, with_distance
 from napari_utile.engine.windows import Window
 from napari_utile.engine.words import bracketed, counted
 
@@ -169,7 +170,7 @@ def run(arguments: argparse.Namespace) -> int:
                 say_if_stretched(mask, image)
                 planes = SelectedPlanes(image, each.selection)
                 if arguments.estimate:
-                    _print_estimate(planes, sizing, known_views(planes, views), arguments.region)
+                    _print_estimate(planes, sizing, with_distance(planes, views), arguments.region)
                     continue
                 if arguments.into_image:
                     check_image(each.path, overwrite=arguments.overwrite)
@@ -234,7 +235,7 @@ def _segment_file(
     stacked, sizes = planes.stacked, planes.sizes
     linking = linking_of(arguments)
     check_linking(planes, linking, views_of(arguments).three_views)
-    views = known_views(planes, views_of(arguments))
+    views = with_distance(planes, views_of(arguments))
     check_space(folder, _bytes_to_write(planes, arguments))
     params, model, said, size = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
@@ -337,7 +338,8 @@ def _print_estimate(
     first = planes.plane(planes.indices[0])
     _check_region(region, first.shape)
     if views.three_views:
-        cost, many = volume_estimate(planes, params, views, model, region), "three views, "
+        _, first_volume = next(volumes_in(planes, params, views, model))
+        cost, many = estimate_volume(first_volume, region), "three views, "
     else:
         cost = estimate(first, model, params, region)
         many = f"{len(planes)} planes of " if len(planes) > 1 else ""

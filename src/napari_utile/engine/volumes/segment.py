@@ -124,7 +124,11 @@ def volume_of(
         some = [seen_plane(planes[place], params, model.card) for place in spread(len(planes))]
         limits = limits_of(some, params, model.card)
     compute = compute or choose_compute(params.device, params.precision)
-    return Volume.unread(planes, depth, model, params, compute, limits)
+    # As many pixels as there will be, in no memory: enough to say what they cost.
+    seen = seen_plane(planes[0], params, model.card).data
+    channels, *plane = seen.shape
+    nothing = np.broadcast_to(np.zeros((), seen.dtype), (channels, len(planes), *plane))
+    return Volume(planes, depth, model, params, compute, limits, nothing)
 
 
 def segment_volume_steps(

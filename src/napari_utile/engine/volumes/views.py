@@ -66,23 +66,6 @@ class Volume:
     limits: IntensityLimits
     pixels: NDArray[Any] = field(repr=False)
 
-    @classmethod
-    def unread(
-        cls,
-        planes: Sequence[ImagePlane],
-        depth: float,
-        model: Model,
-        params: SegmentParams,
-        compute: Compute,
-        limits: IntensityLimits | None = None,
-    ) -> "Volume":
-        """Return a volume whose pixels are not in memory: enough to say what it costs."""
-        seen = seen_plane(planes[0], params, model.card).data
-        channels, *plane = seen.shape
-        nothing = np.broadcast_to(np.zeros((), seen.dtype), (channels, len(planes), *plane))
-        none = IntensityLimits((0.0,) * channels, (1.0,) * channels)
-        return cls(planes, depth, model, params, compute, limits or none, nothing)
-
     def read(self) -> Generator[Progress, None, "Volume"]:
         """Read all planes; every yield is a point to cancel at.
 
