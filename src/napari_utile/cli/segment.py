@@ -3,9 +3,10 @@
 import argparse
 import contextlib
 import math
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,9 @@ from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, images_among, inputs_of
 from napari_utile.cli.linking import check_linking, linked
-from napari_utile.cli.made_planes import Making
 from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import add_options, file_path, given, number
+from napari_utile.cli.progress import with_bar
 from napari_utile.cli.results import new_labels, space_of
 from napari_utile.cli.volumes import linking_of, views_of
 from napari_utile.engine.cells.classes import covered_in_words
@@ -37,6 +38,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane
+from napari_utile.engine.segment import each_plane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.into_image import blocks_of_planes, check_image, write_into_image
 from napari_utile.engine.volumes.params import VolumeParams
@@ -241,17 +243,20 @@ def _segment_file(
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     records, rows_of, fits, watch = {}, {}, [], Watch(len(planes))
     _check_region(region, planes.plane(planes.indices[0]).shape)
-    making = Making(
-        planes, params, views, model, sizing.compute, limits, region, shown, arguments.quiet, mask
-    )
+
+    def run(steps: Generator[Any, None, Any], index: Mapping[str, int]) -> Any:
+        name = " ".join([shown, *(f"{axis}{number}" for axis, number in index.items())])
+        return with_bar(steps, name, arguments.quiet)
+
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
         labels, foreground, classes = (
             open_files.enter_context(PlaneFile(folder, stacked, sizes)) for _ in range(3)
         )
         positions = list(np.ndindex(*sizes))
-        for each in making.made():
-            place, made, cells = each
+        for place, made, cells in each_plane(
+            planes, params, views, model, region, limits, compute=sizing.compute, mask=mask, run=run
+        ):
             records[place] = record_plane(made, planes.indices[place], cells)
             fit = fit_of(made, size)  # cards know how sure one view is, not the mean of three
             fits.append(replace(fit, threshold=None) if views.three_views else fit)
@@ -262,7 +267,10 @@ def _segment_file(
             if arguments.probability:
                 foreground.put(positions[place], made.foreground)
             if arguments.measurements:
-                rows_of[place] = making.rows_of(each)
+                index = planes.indices[place]
+                table = made.measure(planes.plane(index))
+                rows = len(table["index"])
+                rows_of[place] = {**{axis: np.full(rows, at) for axis, at in index.items()}, **table}
 
         command = segment_command(
             image.path,

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.catalogue import find_model
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.mask import part_of_mask
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.linked import record_links
@@ -282,7 +283,7 @@ def segment(
             warn(f"{plane.name}: {fit}: {WHAT_TO_DO}.")
         return made if planes is None else replace(made, taken_from=_taken_from(image, planes))
     found, records, fits = {}, {}, []
-    for place, made, cells in _each_plane(planes, params, volumes, loaded, region, shared):
+    for place, made, cells in each_plane(planes, params, volumes, loaded, region, shared):
         found[place] = made.labels
         records[place] = record_plane(made, planes.indices[place], cells)
         fits.append(fit_of(made, size))
@@ -305,23 +306,60 @@ def segment(
     return SegmentedStack(labels, links, planes, params, recipe)
 
 
-def _each_plane(
+def each_plane(
     planes: SelectedPlanes,
     params: SegmentParams,
     views: VolumeParams,
     model: Model,
     region: Window | None,
     limits: IntensityLimits | None,
-) -> Iterator[tuple[int, Segmentation, int | None]]:
-    """Segment the planes of a stack; give each one's place, and how many cells it shows where they are of a volume."""
+    *,
+    compute: Compute | None = None,
+    mask: NDArray[np.bool_] | None = None,
+    run: Callable[[Generator[Progress, None, Any], Mapping[str, int]], Any] = lambda steps, _: (
+        Run(steps).result
+    ),
+) -> Iterator[tuple[int, Segmentation, int]]:
+    """Segment one plane after the other, or each stack as a volume.
+
+    Parameters
+    ----------
+    planes : SelectedPlanes
+    views : VolumeParams
+        Whether stacks are seen as volumes, see `volumes_in`.
+    limits : IntensityLimits or None
+        Of the whole stack.
+    params, model, region, compute
+        As for `segment_steps`.
+    mask : (y, x) bool array, optional
+        The pixels of the image that count, at any resolution.
+    run : callable
+        Does the steps of a plane or a volume, told which one it is, such as ``{"T": 3}``; returns their result.
+
+    Yields
+    ------
+    int, Segmentation, int
+        Which of the planes it is, what was made of it, and how many cells it shows.
+    """
     if not views.three_views:
-        for place, (_, plane) in enumerate(planes):
-            steps = segment_steps(plane, params, model=model, region=region, limits=limits)
-            yield place, Run(steps).result, None
+        for place, (index, plane) in enumerate(planes):
+            part = Window.part_of(plane.shape, region)
+            steps = segment_steps(
+                plane,
+                params,
+                model=model,
+                compute=compute,
+                region=region,
+                limits=limits,
+                inside=None if mask is None else part_of_mask(mask, part, plane.shape),
+            )
+            made = run(steps, index)
+            yield place, made, int(made.labels.max(initial=0))
         return
     above = 0
-    for places, volume in volumes_in(planes, params, views, model, limits=limits):
-        whole = Run(segment_volume_steps(volume, region, above)).result
+    for places, volume in volumes_in(planes, params, views, model, limits=limits, compute=compute):
+        index = {axis: at for axis, at in planes.indices[places[0]].items() if axis != "Z"}
+        whole = run(segment_volume_steps(volume, region, above), index)
         above += whole.count
         for number, (place, made) in enumerate(zip(places, planes_of_volume(whole), strict=True)):
             yield place, made, whole.cells_in(number)
