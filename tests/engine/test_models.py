@@ -111,7 +111,7 @@ def test_a_header_that_promises_more_than_the_file_holds_is_refused(tmp_path):
         ({"format": 99}, "format 99"),
         ({"surprise": 1}, "unknown entries: surprise"),
         ({"classes": [{"name": "x", "role": "boss"}]}, "role"),
-        ({"classes": "none"}, "classes is not a list"),
+        ({"classes": "none"}, "classes must be a list"),
         ({"config": {"widht": 3}}, "no parameter widht"),
         ({"config": {"width": 9_999}}, "width must be at most"),
         ({"family": "resnet"}, "family 'resnet'"),

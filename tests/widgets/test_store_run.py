@@ -148,7 +148,7 @@ def test_other_settings_do_not_resume_what_was_begun(page, qtbot) -> None:
 def test_a_store_of_cells_that_grow_from_seeds_is_not_finished_by_segmenting(page, qtbot) -> None:
     page, _, place = page
     cancel_after_a_block(page, qtbot)
-    seeds = SeedPlan("nuclei.tif", "", None, None, (3,))
+    seeds = SeedPlan("nuclei.tif", "", None, (3,))
     save_plan(replace(load_plan(place), seeds=seeds), place)
     page.run()
     qtbot.waitUntil(lambda: not page.running, timeout=120_000)

@@ -13,6 +13,7 @@ A stage's parameters are a frozen dataclass whose fields are annotated with `Bou
 import dataclasses
 import functools
 import math
+import numbers
 import os
 import textwrap
 import types
@@ -222,24 +223,79 @@ def to_json(params: Any) -> dict[str, Any]:
 
 
 def from_json(cls: type[Params], values: Mapping[str, Any]) -> Params:
-    """Make a parameter dataclass from what `to_json` gave.
+    """Make a dataclass from what `to_json` gave, each value of the type that its field declares.
+
+    Fields that are not there keep their defaults; instances of dataclasses are taken as they are.
 
     Raises
     ------
     ValueError
-        Where a name is unknown or a value is out of bounds.
+        Where a name is unknown or missing, or a value is of another type or out of bounds.
     """
-    hints = get_type_hints(cls)
-    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - known)
+    hints, every = _hints(cls), dataclasses.fields(cls)  # type: ignore[arg-type]
+    unknown = sorted(set(values) - {field.name for field in every})
     if unknown:
         raise ValueError(f"{cls.__name__} has no parameter {', '.join(unknown)}.")
-    made = {}
-    for name, value in values.items():
-        kind, _ = _bare_type(hints[name])
-        if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
-            value = from_json(kind, value)
-        elif kind is tuple and isinstance(value, list):
-            value = tuple(value)
-        made[name] = value
-    return cls(**made)
+    missing = [
+        repr(field.name)
+        for field in every
+        if field.name not in values and field.default is field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ValueError(f"it lacks {', '.join(missing)}")
+    return cls(**{name: _typed(name, hints[name], value) for name, value in values.items()})
+
+
+def known_to(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a dataclass has a field for: what is written by other versions may say more."""
+    return {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
+
+
+_IN_JSON: dict[Any, tuple[Any, str]] = {
+    str: ((str, os.PathLike), "a text"),
+    bool: ((bool, np.bool_), "True or False"),
+    int: (numbers.Real, "a number"),
+    float: (numbers.Real, "a number"),
+    tuple: ((list, tuple), "a list"),
+    dict: (Mapping, "a JSON object"),
+}
+"""What holds a value of a type, and how messages call it."""
+
+
+def _typed(name: str, hint: Any, value: Any) -> Any:
+    """Give a value of JSON the type that is declared; of several kinds any, and of the first one its entries."""
+    kind, entries, optional, single = _read_type(hint)
+    if value is None and optional:
+        return None
+    held, called = _IN_JSON.get(kind, (object, ""))
+    fits = isinstance(value, held) and not (held is numbers.Real and isinstance(value, bool))
+    if single and not fits:
+        raise ValueError(f"{name} must be {called}; got {shown(value)}.")
+    if single and kind is int and value % 1:  # also of what is infinite
+        raise ValueError(f"{name} must be a whole number; got {shown(value)}.")
+    if kind is tuple and fits:
+        entries = entries[:1] * len(value) if ... in entries else entries
+        if len(entries) != len(value):
+            raise ValueError(f"{name} must have {len(entries)} entries; got {shown(value)}.")
+        return tuple(_typed(name, entry, each) for entry, each in zip(entries, value, strict=True))
+    if kind is dict and fits:
+        key_type, entry = entries
+        return {key_type(key): _typed(name, entry, each) for key, each in value.items()}
+    has_fields: bool = dataclasses.is_dataclass(kind)
+    if not has_fields or isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be made of JSON objects; got {shown(value)}.")
+    return from_json(kind, value)
+
+
+@functools.cache
+def _read_type(hint: Any) -> tuple[Any, tuple[Any, ...], bool, bool]:
+    """Return the bare type, the types of its entries, whether None is allowed, and whether nothing else is."""
+    kind, optional = _bare_type(hint)
+    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    first, *others = (each for each in kinds if each is not type(None))
+    return kind, get_args(first), optional or kind is Any, not others
+
+
+_hints = functools.cache(get_type_hints)

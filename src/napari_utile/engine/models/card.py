@@ -4,7 +4,7 @@ A model is one safetensors file; the card is JSON in the file's header, under th
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -261,16 +261,6 @@ class ModelCard:
         return {CARD_KEY: json.dumps(to_json(self), sort_keys=True)}
 
 
-_TEXTS = ("name", "family", "title", "description", "failures", "licence", "version", "relief")
-_OBJECTS = ("config", "instances", "training", "metrics")
-_LISTS: dict[str, type] = {
-    "classes": ModelClass,
-    "outputs": Output,
-    "inputs": InputChannel,
-    "data": DataSource,
-}
-
-
 def card_from_json(values: Any) -> ModelCard:
     """Make a card from parsed JSON, of this format or of format 1.
 
@@ -292,27 +282,7 @@ def card_from_json(values: Any) -> ModelCard:
         raise ValueError(f"the card has unknown entries: {', '.join(unknown)}")
     if missing := sorted({"name", "family", "config", "classes"} - set(values)):
         raise ValueError(f"the card lacks {', '.join(missing)}")
-    kinds: dict[str, type] = {
-        **dict.fromkeys(_OBJECTS, dict),
-        **dict.fromkeys(_LISTS, list),
-        **dict.fromkeys(_TEXTS, str),
-        "teaching": bool,
-    }
-    words: dict[type, str] = {dict: "a JSON object", list: "a list", str: "text", bool: "true or false"}
-    for name, kind in kinds.items():
-        if name in values and not isinstance(values[name], kind):
-            raise ValueError(f"the card's {name} is not {words[kind]}")
-    values = dict(values)
-    for name, entry in _LISTS.items():
-        if name in values:
-            values[name] = tuple(from_json(entry, _mapping(name, each)) for each in values[name])
-    specialists = values.get("specialists", [])
-    if not isinstance(specialists, list) or not all(isinstance(each, str) for each in specialists):
-        raise ValueError("the card's specialists is not a list of names")
-    values["specialists"] = tuple(specialists)
-    if "normalization" in values:
-        values["normalization"] = from_json(Normalization, _mapping("normalization", values["normalization"]))
-    return ModelCard(**values)
+    return from_json(ModelCard, values)
 
 
 def _from_format_1(values: dict[str, Any]) -> dict[str, Any]:
@@ -326,17 +296,10 @@ def _from_format_1(values: dict[str, Any]) -> dict[str, Any]:
             for each in classes
         ]
     names = values.pop("channels", [])
-    if isinstance(names, list) and len(names) == _mapping("config", values.get("config")).get(
-        "in_channels", 1
-    ):
+    config = values.get("config")
+    if isinstance(names, list) and isinstance(config, dict) and len(names) == config.get("in_channels", 1):
         values["inputs"] = [{"name": str(each)} for each in names]
     return values
-
-
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"the card's {name} must be made of JSON objects")
-    return value
 
 
 def read_card(path: Path) -> ModelCard:
@@ -367,4 +330,4 @@ def read_card(path: Path) -> ModelCard:
     try:
         return card_from_json(json.loads(header[CARD_KEY]))
     except (ValueError, TypeError) as error:
-        raise UtileError(f"The card of {path.name} cannot be used: {error}.") from error
+        raise UtileError(f"The card of {path.name} cannot be used: {str(error).rstrip('.')}.") from error

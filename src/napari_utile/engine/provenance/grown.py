@@ -14,12 +14,13 @@ from napari_utile.engine.files.json_file import read_json
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.models.catalogue import findable_model
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.parameters import from_json, known_to, to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.command import grow_command
 from napari_utile.engine.provenance.recipe import versions
+from napari_utile.engine.provenance.recorded_params import reason_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 
 FORMAT = "napari-utile seeds recipe 1"
@@ -154,21 +155,14 @@ def load_grown(path: str | os.PathLike[str]) -> GrownRecipe | None:
     if not isinstance(values, Mapping) or values.get("format") != FORMAT:
         return None
     try:
-        model, compute = values["model"], values["compute"]
-        return GrownRecipe(
-            source=str(values["source"]),
-            seeds=str(values["seeds"]),
-            command=str(values["command"]),
-            distance=None if values["distance"] is None else float(values["distance"]),
-            model=None if model is None else str(model["name"]),
-            fingerprint=None if model is None else str(model["sha256"]),
-            params=from_json(SegmentParams, values["parameters"]),
-            compute=None if compute is None else Compute(**compute),
-            selection=from_json(Selection, values["selection"]),
-            planes=tuple(GrownPlane(**plane) for plane in values["planes"]),
-            versions=dict(values["versions"]),
-            fitted=str(values.get("fitted", "")),
-            of_layer=bool(values.get("layer", False)),
-        )
+        model = values["model"]
+        said = {
+            **values,
+            "model": None if model is None else model["name"],
+            "fingerprint": None if model is None else model["sha256"],
+            "params": values["parameters"],
+            "of_layer": values.get("layer", False),
+        }
+        return from_json(GrownRecipe, known_to(GrownRecipe, said))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UtileError(f"{Path(path).name} is not a usable recipe: {error}.") from error
+        raise UtileError(f"{Path(path).name} is not a usable recipe: {reason_of(error)}.") from error

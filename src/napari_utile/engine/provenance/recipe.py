@@ -16,7 +16,7 @@ from napari_utile.engine.files.result_files import write_recipe
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.late import torch
 from napari_utile.engine.models.catalogue import findable_model
-from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.parameters import from_json, known_to, to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import EXACT_PIXELS
 from napari_utile.engine.planes.pixels import sha256_of
@@ -60,7 +60,7 @@ class PlaneRecord:
     """
 
     index: dict[str, int]
-    region: tuple[tuple[int, int], ...]
+    region: tuple[tuple[int, int], tuple[int, int]]
     pixels: str
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -272,10 +272,11 @@ def record_plane(
         How many there are, where they are not numbered from 1 on.
     """
     whole = Window.whole(segmentation.plane.shape)
+    rows, columns = segmentation.region.bounds
     part = segmentation.region if whole.size > EXACT_PIXELS and segmentation.region != whole else None
     return PlaneRecord(
         index=index,
-        region=segmentation.region.bounds,
+        region=(rows, columns),
         pixels=hash_of(segmentation.plane, None if part is None else part.bounds),
         low=tuple(segmentation.limits.low),
         high=tuple(segmentation.limits.high),
@@ -343,38 +344,17 @@ def recipe_from_json(values: Any, name: str) -> Recipe:
     """
     params = recorded_params(values, name)
     try:
-        return Recipe(
-            source=str(values["source"]),
-            command=str(values["command"]),
-            model=str(values["model"]["name"]),
-            fingerprint=str(values["model"]["sha256"]),
-            params=params,
-            compute=Compute(**values["compute"]),
-            planes=tuple(_plane_from_json(plane) for plane in values["planes"]),
-            versions={str(name): str(value) for name, value in values["versions"].items()},
-            of_layer=bool(values.get("layer", False)),
-            selection=from_json(Selection, selection) if (selection := values.get("selection")) else None,
-            linking=linking_in(values, name),
-            views=from_json(VolumeParams, views) if (views := values.get("volume")) else None,
-            classes=tuple(str(name) for name in values.get("classes", ())),
-            fitted=str(values.get("fitted", "")),
-        )
+        said = {
+            **values,
+            "model": values["model"]["name"],
+            "fingerprint": values["model"]["sha256"],
+            "params": params,
+            "planes": [known_to(PlaneRecord, plane) for plane in values["planes"]],
+            "of_layer": values.get("layer", False),
+            "selection": values.get("selection") or None,
+            "linking": linking_in(values, name),
+            "views": values.get("volume") or None,
+        }
+        return from_json(Recipe, known_to(Recipe, said))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtileError(f"{name} is not a usable recipe: {reason_of(error)}.") from error
-
-
-def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:
-    (top, bottom), (left, right) = values["region"]
-    inside, hashed = values.get("inside"), values.get("hashed")  # older recipes have none
-    return PlaneRecord(
-        index={str(axis): int(number) for axis, number in values["index"].items()},
-        region=((int(top), int(bottom)), (int(left), int(right))),
-        pixels=str(values["pixels"]),
-        low=tuple(float(value) for value in values["low"]),
-        high=tuple(float(value) for value in values["high"]),
-        probabilities=str(values["probabilities"]),
-        labels=str(values["labels"]),
-        cells=int(values["cells"]),
-        inside=None if inside is None else tuple(int(length) for length in inside),
-        hashed=None if hashed is None else tuple((int(start), int(stop)) for start, stop in hashed),
-    )

@@ -96,7 +96,7 @@ def plan_seeds(
     ]
     counts = tuple(each.size for each in areas)
     seen = seen_of(list(seeds))
-    return SeedPlan(str(Path(path).resolve()), seen, distance, diameter, counts, tuple(measured))
+    return SeedPlan(str(Path(path).resolve()), seen, distance, counts, tuple(measured), diameter=diameter)
 
 
 def _areas(plane: ImagePlane) -> NDArray[np.int64]:

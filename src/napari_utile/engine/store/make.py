@@ -147,7 +147,7 @@ def plan_store(
     )
     if model is not None:
         params = replace(params, model=findable_model(params.model))
-    path, ready = Path(source), store_compute(compute)
+    path, ready, (rows, columns) = Path(source), store_compute(compute), window.bounds
     stains = [] if model is not None else [plane.for_network(1, params.channels) for plane in planes]
     diameter = None if model is None else model.card.expected_diameter(params.known_diameter)
     grown = None if seeds is None else plan_seeds(seeds.path, seeds.planes, stains, seeds.distance, diameter)
@@ -161,7 +161,7 @@ def plan_store(
         fingerprint="" if model is None else model.fingerprint,
         params=params,
         compute=ready,
-        region=tuple((start, stop) for start, stop in window.bounds),
+        region=(rows, columns),
         space=space,
         side=side,
         mask=None if mask is None else mask_digest(mask),

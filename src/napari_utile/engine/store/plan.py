@@ -3,8 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +104,7 @@ class StorePlan:
     fingerprint: str
     params: SegmentParams
     compute: Compute
-    region: tuple[tuple[int, int], ...]
+    region: tuple[tuple[int, int], tuple[int, int]]
     space: Space
     side: int = SIDE
     threads: int = 1
@@ -155,13 +154,7 @@ class StorePlan:
 
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
-        values = {
-            "format": FORMAT,
-            **asdict(self),
-            "selection": to_json(self.selection),
-            "params": to_json(self.params),
-            "linking": to_json(self.linking),
-        }
+        values = {"format": FORMAT, **to_json(self)}
         # Plans without them are what they were before there were any.
         absent = [] if self.linking.axis else ["linking"]
         absent += [] if self.outputs else ["outputs", "output_channels"]
@@ -270,37 +263,11 @@ def load_plan(place: Path) -> StorePlan:
         values = json.loads(path.read_text(encoding="utf-8"))
         made_by, digest = values.pop("format", None), values.pop(_DIGEST, None)
         if made_by == FORMAT:
-            plan = _from_json(values)
+            plan = from_json(StorePlan, values)
             if digest not in (None, plan.digest):  # stores that were started earlier have none
                 raise ValueError("it was changed")
             return plan
     raise UtileError(f"{place.name} was made by another version of this program.")
-
-
-def _from_json(values: Mapping[str, Any]) -> StorePlan:
-    space = values["space"]
-    lists = {name: tuple(space[name]) for name in ("shape", "scale", "translation", "units")}
-    return StorePlan(
-        **{
-            **values,
-            "selection": from_json(Selection, values["selection"]),
-            "params": from_json(SegmentParams, values["params"]),
-            "linking": from_json(LinkParams, values.get("linking", {})),
-            "planes": tuple(values["planes"]),
-            "classes": tuple(values.get("classes", ())),
-            "seeds": SeedPlan.from_json(values["seeds"]) if values.get("seeds") else None,
-            "limits": tuple(
-                IntensityLimits(tuple(low), tuple(high)) for low, high in map(_pair, values["limits"])
-            ),
-            "compute": Compute(**values["compute"]),
-            "region": tuple((start, stop) for start, stop in values["region"]),
-            "space": Space(axes=space["axes"], **lists),
-        }
-    )
-
-
-def _pair(limits: Mapping[str, Any]) -> tuple[Any, Any]:
-    return limits["low"], limits["high"]
 
 
 def _text(plan: StorePlan) -> str:

@@ -1,8 +1,6 @@
 """What is planned of the seeds of a store."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from napari_utile.engine.cells.seeds import Stain, reach_in_model, reach_in_stain
 
@@ -30,16 +28,11 @@ class SeedPlan:
     path: str
     seen: str
     distance: float | None
-    diameter: float | None
+    diameter: float | None = field(
+        default=None, kw_only=True
+    )  # stores of earlier versions went by the relief alone
     cells: tuple[int, ...]
     stains: tuple[Stain, ...] = ()
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "SeedPlan":
-        """Read what `dataclasses.asdict` gave."""
-        stains = tuple(Stain(**each) for each in values["stains"])
-        # Stores of earlier versions went by the relief alone.
-        return cls(**{"diameter": None, **values, "cells": tuple(values["cells"]), "stains": stains})
 
     def reach(self, relief_limit: int, by_height: bool) -> int:
         """Return how many pixels around a block matter for its relief; the parameters are those of the decoder."""
