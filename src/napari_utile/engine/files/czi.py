@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,19 +10,8 @@ from numpy.typing import NDArray
 from napari_utile.engine.files.lazy_planes import PlaneSeries
 
 
-def read_czi(path: Path) -> list[PlaneSeries]:
+def czi_images(file: Any) -> list[PlaneSeries]:
     """Describe the images of a file: one for each scene, view or other axis that images do not have."""
-    import czifile
-
-    file = czifile.CziFile(path)
-    try:
-        return _czi_images(file)
-    except BaseException:
-        file.close()
-        raise
-
-
-def _czi_images(file: Any) -> list[PlaneSeries]:
     entries = [_Tile.of(entry) for entry in file.filtered_subblock_directory]
     dtype = np.dtype(file.dtype)
     spacing = _czi_spacing(file.metadata(raw=True) or "")

@@ -26,6 +26,8 @@ class PlaneSeries:
     notes: tuple[str, ...] = ()
     missing: tuple[int, int] = (0, 1)
     """How many planes were never written, of how many."""
+    fixed: dict[str, int] = field(default_factory=dict)
+    """Where along axes that images do not have it lies: `read` is told this, too."""
 
 
 class _Planes:
@@ -41,11 +43,9 @@ class _Planes:
         count = len(self._outer)
         whole = tuple(slice(each, each + 1) if isinstance(each, int) else each for each in key)
         picked = [range(*each.indices(size)) for each, size in zip(whole[:count], self.shape, strict=False)]
+        places = (dict(zip(self._outer, index, strict=True)) for index in itertools.product(*picked))
         with self._lock:
-            planes = [
-                self._series.read(dict(zip(self._outer, index, strict=True)))[whole[count:]]
-                for index in itertools.product(*picked)
-            ]
+            planes = [self._series.read(self._series.fixed | place)[whole[count:]] for place in places]
         made = np.stack(planes).reshape(*map(len, picked), *planes[0].shape).astype(self.dtype, copy=False)
         return made[tuple(0 if isinstance(each, int) else slice(None) for each in key)]
 

@@ -5,7 +5,9 @@ compiled parts of their own.
 """
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.czi import read_czi
+from napari_utile.engine.files.czi import czi_images
 from napari_utile.engine.files.image_file import ImageFile, brief
 from napari_utile.engine.files.lazy_planes import PlaneSeries, lazy_planes
 from napari_utile.engine.files.space import space_of
@@ -54,11 +56,13 @@ def read_vendor(
             f'{path.name} needs a reader that is not installed: pip install "napari-utile[formats]".'
         )
     try:
-        found = {".nd2": _nd2, ".czi": read_czi, ".lif": _lif}[suffix](path)
-        if not found:
-            raise UtileError(f"{path.name} holds no image.")
-        names = tuple(each.name for each in found)
+        opened, images_of = _OPENED[suffix]
+        file = getattr(import_module(READERS[suffix]), opened)(path)
         try:
+            found = images_of(file)
+            if not found:
+                raise UtileError(f"{path.name} holds no image.")
+            names = tuple(each.name for each in found)
             number = number_of_series(series, names, path.name) if series is not None else 0
             lost, total = found[number].missing
             if lost and not accept_missing:
@@ -67,7 +71,7 @@ def read_vendor(
                 )
             return _image_file(path, found[number], names, number, axes)
         except BaseException:
-            found[0].close()
+            file.close()
             raise
     except UtileError:
         raise
@@ -114,45 +118,24 @@ def _divided(name: str, dims: Mapping[str, int]) -> list[tuple[str, dict[str, in
     return made
 
 
-def _nd2(path: Path) -> list[PlaneSeries]:
-    import nd2
-
-    file = nd2.ND2File(path)
-    try:
-        return _nd2_images(file)
-    except BaseException:
-        file.close()
-        raise
-
-
 def _nd2_images(file: Any) -> list[PlaneSeries]:
     data = file.to_dask(wrapper=False)  # reads from the open file
     voxel = file.voxel_size()
     spacing: dict[str, float | None] = {"Z": voxel.z, "Y": voxel.y, "X": voxel.x, "T": _nd2_period(file)}
 
-    def reader(fixed: dict[str, int]) -> Callable[[dict[str, int]], NDArray[Any]]:
-        def read(index: dict[str, int]) -> NDArray[Any]:
-            place = {**fixed, **index}
-            kept = [axis for axis in order if axis not in place]
-            plane = np.asarray(data[tuple(place.get(axis, slice(None)) for axis in order)])
-            return plane.transpose([kept.index(axis) for axis in "YXS" if axis in kept])
-
-        return read
-
     missing = _nd2_missing(file)
     names = {"P": "position"}
     dims = {names.get(axis, axis): size for axis, size in file.sizes.items()}
-    order = list(dims)
     return [
         PlaneSeries(
             name.strip() or "image",
             sizes,
             np.dtype(file.dtype),
-            reader(fixed),
+            partial(_plane_in, data, dims),
             file.close,
             spacing,
-            (),
-            missing,
+            missing=missing,
+            fixed=fixed,
         )
         for name, fixed, sizes in _divided("", dims)
     ]
@@ -178,17 +161,6 @@ def _nd2_period(file: Any) -> float | None:
     return None
 
 
-def _lif(path: Path) -> list[PlaneSeries]:
-    import liffile
-
-    file = liffile.LifFile(path)
-    try:
-        return _lif_images(file)
-    except BaseException:
-        file.close()
-        raise
-
-
 def _lif_images(file: Any) -> list[PlaneSeries]:
     found = []
     for image in file.images:
@@ -202,23 +174,30 @@ def _lif_images(file: Any) -> list[PlaneSeries]:
                 return np.asarray(
                     image.frame(**{axis: at for axis, at in index.items() if axis in image.dims})
                 )
-            whole = image.asarray()
-            kept = [axis for axis in image.dims if axis not in index]
-            plane = whole[tuple(index.get(axis, slice(None)) for axis in image.dims)]
-            return np.asarray(plane.transpose([kept.index(axis) for axis in "YXS" if axis in kept]))
+            return _plane_in(image.asarray(), image.dims, index)
 
         spacing = {axis: _step(image.coords.get(axis), 1 if axis == "T" else 1e6) for axis in "TZYX"}
-        for name, fixed, sizes in _divided(image.name, dims):
-
-            def plane_of(
-                index: dict[str, int], read: Any = read, fixed: dict[str, int] = fixed
-            ) -> NDArray[Any]:
-                plane: NDArray[Any] = read({**fixed, **index})
-                return plane
-
-            found.append(PlaneSeries(name, sizes, np.dtype(image.dtype), plane_of, file.close, spacing))
+        found += [
+            PlaneSeries(name, sizes, np.dtype(image.dtype), read, file.close, spacing, fixed=fixed)
+            for name, fixed, sizes in _divided(image.name, dims)
+        ]
     return found
+
+
+def _plane_in(data: Any, axes: Iterable[str], index: Mapping[str, int]) -> NDArray[Any]:
+    """Take a plane (Y, X) or (Y, X, S) out of all pixels of a file, whose axes may be in any order."""
+    kept = [axis for axis in axes if axis not in index]
+    plane = np.asarray(data[tuple(index.get(axis, slice(None)) for axis in axes)])
+    return plane.transpose([kept.index(axis) for axis in "YXS" if axis in kept])
 
 
 def _step(places: Any, factor: float) -> float | None:
     return None if places is None or len(places) < 2 else abs(float(places[1] - places[0])) * factor
+
+
+_OPENED = {
+    ".nd2": ("ND2File", _nd2_images),
+    ".czi": ("CziFile", czi_images),
+    ".lif": ("LifFile", _lif_images),
+}
+"""What opens a file of a suffix in the package that reads it, and what describes the images of an open one."""
