@@ -367,13 +367,21 @@ def test_labels_that_grew_from_seeds_have_no_row_of_those_before(model, tmp_path
 
 def test_calls_that_end_at_once_all_have_their_rows_in_the_tables(tmp_path):
     names = [f"f{number}" for number in range(12)]
-    row = {"cells": 1, "confidence": "", "sharpness": 1.0, "saturated": 0.0, "model": "nuclei"}
+    row = {
+        "cells": 1,
+        "confidence": "",
+        "sharpness": 1.0,
+        "saturated": 0.0,
+        "model": "nuclei",
+        "failed": "",
+        "flags": "",
+    }
 
     def write(name):
         (tmp_path / f"{name}_labels.tif").touch()
         tables = FieldTables(tmp_path, None, None, frozenset())
         image = Input(tmp_path / f"{name}.tif", Selection())
-        tables.add(image, f"{name}.tif", str(tmp_path / name), Done(row, ImageQuality("", 1)))
+        tables.add(image, f"{name}.tif", str(tmp_path / name), Done(row, b""))
         tables.write()
 
     with ThreadPoolExecutor(len(names)) as threads:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from filelock import FileLock
@@ -34,7 +34,6 @@ from napari_utile.engine.linking.links import Links
 from napari_utile.engine.planes.projection import sharpness_of
 from napari_utile.engine.reports.quality import (
     UNSURE,
-    ImageQuality,
     flags_of,
     pictures_in,
     saturated_share,
@@ -94,15 +93,6 @@ class Watch:
 
     def done(self, cells: int, fit: Fit, links: Links | None, made: Segmentation) -> "Done":
         """Sum up, after the last plane."""
-        quality = ImageQuality(
-            "",
-            links.total if links is not None else cells,
-            fit.confidence,
-            fit.looks_right,
-            float(np.mean(self._sharpness)),
-            float(np.max(self._saturated)),
-            self._thumbnail,
-        )
         linked = {}
         if links is not None:
             linked = {"objects" if links.axis == "Z" else "tracks": links.total}
@@ -116,20 +106,21 @@ class Watch:
             "covered": sum(covered.values()),
             **({f"covered_{name}": share for name, share in covered.items()} if len(covered) > 1 else {}),
             "confidence": "" if fit.confidence is None else fit.confidence,
-            "sharpness": quality.sharpness,
-            "saturated": quality.saturated,
+            "sharpness": float(np.mean(self._sharpness)),
+            "saturated": float(np.max(self._saturated)),
             "diameter_px": made.diameter or "",
             "model": made.params.model,
+            "failed": "",
+            "flags": UNSURE if fit.looks_right is False else "",
         }
-        return Done(row, quality)
+        return Done(row, self._thumbnail)
 
 
-@dataclass(frozen=True)
-class Done:
-    """An image that was segmented: its row of the table of fields, and how it came out."""
+class Done(NamedTuple):
+    """An image that was segmented: its row of the table of fields, but for where it is, and a picture of it."""
 
-    row: dict[str, Any]
-    quality: ImageQuality
+    row: Row
+    picture: bytes
 
 
 class FieldTables:
@@ -189,11 +180,9 @@ class FieldTables:
 
     def add(self, image: Input, name: str, start: str, done: Done) -> None:
         """Take in an image that was done, and what the paths of its results begin with."""
-        flags = UNSURE if done.quality.looks_right is False else ""
-        said = {**done.row, "failed": "", "flags": flags}
         self._left_out.discard(self._labels(start))
-        self._rows.append({**self._where(image, name), "labels": self._labels(start), **said})
-        self._pictures[name if image.place is None else image.name] = done.quality.thumbnail
+        self._rows.append({**self._where(image, name), "labels": self._labels(start), **done.row})
+        self._pictures[name if image.place is None else image.name] = done.picture
         self._given.append(self._where(image, shown_name(image.path)))
 
     def fail(self, image: Input, sentence: str) -> None:
