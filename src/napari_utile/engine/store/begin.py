@@ -56,17 +56,9 @@ def begin_store(
     check_memory(plan)
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        create_arrays(
-            part,
-            plan.space,
-            plan.side,
-            with_mask=plan.with_mask,
-            with_classes=bool(plan.classes),
-            linked=bool(plan.linking.axis),
-            version=plan.ome_zarr,
-        )
+        create_arrays(part, plan)
         if plan.outputs and model is not None:
-            create_outputs(part, plan.space, plan.side, model.card.outputs, plan.outputs, plan.ome_zarr)
+            create_outputs(part, plan, model.card.outputs)
         (part / HOME).mkdir(exist_ok=True)
         if model is None:
             pass  # seeds in intensities need none

@@ -13,7 +13,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -24,6 +24,9 @@ from napari_utile.engine.models.outputs import Output, channels_of
 from napari_utile.engine.planes.units import ome_axis
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.windows import Window
+
+if TYPE_CHECKING:
+    from napari_utile.engine.store.plan import StorePlan
 
 VERSIONS = ("0.5", "0.4")
 """Of OME-Zarr, the usual one first."""
@@ -78,20 +81,12 @@ def levels_of(shape: Sequence[int], side: int) -> int:
     return count
 
 
-def create_arrays(
-    place: Path,
-    space: Space,
-    side: int,
-    *,
-    with_mask: bool = False,
-    with_classes: bool = False,
-    linked: bool = False,
-    version: str = VERSIONS[0],
-) -> None:
+def create_arrays(place: Path, plan: "StorePlan") -> None:
     """Make the empty arrays of a store, and say what its root image is; that there are labels is said at the end."""
-    root = zarr.create_group(place, zarr_format=_zarr_format(version), overwrite=False)
+    space, side, version = plan.space, plan.side, plan.ome_zarr
+    root = zarr.create_group(place, zarr_format=3 if version == "0.5" else 2, overwrite=False)
     labels = root.create_group(CELLS)
-    wanted = {MASK: with_mask, CLASSES: with_classes}
+    wanted = {MASK: plan.with_mask, CLASSES: plan.classes}
     others = [root.create_group(name) for name, is_wanted in wanted.items() if is_wanted]
     for level in range(levels_of(space.plane, side)):
         shape = [-(-size // step) for size, step in zip(space.shape, space.step(level), strict=True)]
@@ -100,14 +95,10 @@ def create_arrays(
         labels.create_array(str(level), dtype="int32", **options)
         for each in others:
             each.create_array(str(level), dtype="uint8", **options)
-    if linked:
+    if plan.linking.axis:
         unlinked = _options(VERSIONS[0], space.shape, side, space.axes)
         zarr.create_array(place / UNLINKED / "0", dtype="int32", zarr_format=3, **unlinked)
     root.attrs.update(ome_metadata(version, multiscale_of(space, side, "probability", "mean")))
-
-
-def _zarr_format(version: str) -> Any:
-    return 3 if version == "0.5" else 2
 
 
 def _options(version: str, shape: Sequence[int], side: int, axes: str) -> dict[str, Any]:
@@ -146,18 +137,16 @@ def labels_metadata(version: str, names: Sequence[str]) -> dict[str, Any]:
     return {"ome": {"version": version, "labels": labels}} if version == "0.5" else {"labels": labels}
 
 
-def create_outputs(
-    place: Path, space: Space, side: int, outputs: Sequence[Output], dtype: str, version: str = VERSIONS[0]
-) -> None:
+def create_outputs(place: Path, plan: "StorePlan", outputs: Sequence[Output]) -> None:
     """Make the empty arrays in which a store keeps a network's outputs, each an image with channels."""
-    root = zarr.open_group(place, mode="r+").create_group(OUTPUTS)
+    root, space = zarr.open_group(place, mode="r+").create_group(OUTPUTS), plan.space
     outer = space.shape[:-2]
     axes = [ome_axis(letter, unit) for letter, unit in zip(space.axes, space.units, strict=True)]
     for output in outputs:
         made = root.create_group(output.name)
         shape = (*outer, output.channels, *space.shape[-2:])
         letters = f"{space.axes[:-2]}C{space.axes[-2:]}"
-        made.create_array("0", dtype=dtype, **_options(version, shape, side, letters))
+        made.create_array("0", dtype=plan.outputs, **_options(plan.ome_zarr, shape, plan.side, letters))
         place_of = [
             {"type": kind, kind: [*values[:-2], first, *values[-2:]]}
             for kind, values, first in (("scale", space.scale, 1.0), ("translation", space.translation, 0.0))
@@ -167,7 +156,7 @@ def create_outputs(
             "axes": [*axes[:-2], {"name": "c", "type": "channel"}, *axes[-2:]],
             "datasets": [{"path": "0", "coordinateTransformations": place_of}],
         }
-        made.attrs.update(ome_metadata(version, multiscale))
+        made.attrs.update(ome_metadata(plan.ome_zarr, multiscale))
 
 
 def write_outputs(
@@ -266,17 +255,15 @@ def _halved(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((total + 2) // 4).astype(np.uint8)
 
 
-def mark_complete(
-    place: Path, space: Space, side: int, version: str = VERSIONS[0], classes: Sequence[str] = ()
-) -> None:
+def mark_complete(place: Path, plan: "StorePlan") -> None:
     """Say what the labels are: the last thing that is written, so where it is, all is there."""
-    root = zarr.open_group(place, mode="r+")
+    root, version = zarr.open_group(place, mode="r+"), plan.ome_zarr
     there = [group for group in (CELLS, MASK, CLASSES) if (place / group).is_dir()]
     names = [Path(group).name for group in there]
     file = "zarr.json" if version == "0.5" else ".zattrs"
     for group, name in zip(there, names, strict=True):
-        multiscale = multiscale_of(space, side, name, "nearest")
-        words = classes if group == CLASSES else ()
+        multiscale = multiscale_of(plan.space, plan.side, name, "nearest")
+        words = plan.classes if group == CLASSES else ()
         root[group].attrs.update(ome_metadata(version, multiscale, "../../", words))
     make_durable(place / group / file for group in there)
     root["labels"].attrs.update(labels_metadata(version, names))

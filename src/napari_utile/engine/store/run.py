@@ -305,7 +305,7 @@ class _StoreRun:
         path = self._place / STORE_RECIPE
         path.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
         make_durable([path])
-        mark_complete(self._place, plan.space, plan.side, plan.ome_zarr, plan.classes)
+        mark_complete(self._place, plan)
 
     def result(self) -> StoreResult:
         """Say what the store holds."""
