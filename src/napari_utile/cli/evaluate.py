@@ -10,7 +10,7 @@ from napari_utile.cli.batch import Batch, say_left_out
 from napari_utile.cli.options import add_axes, file_path, number, share
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.evaluate import scored_planes
+from napari_utile.engine.evaluate import StackEvaluation, evaluate
 from napari_utile.engine.files.label_files import Pairing, pair_files
 from napari_utile.engine.files.tables import check_table, write_table
 from napari_utile.engine.files.targets import Identity, check_target, identities
@@ -123,7 +123,7 @@ def score_pairs(
         if arguments.ignore and pair.second not in masks:
             print(f"{pair.first}: there is no mask for this image; all of it is scored", file=sys.stderr)
         with batch.each(pair.first):
-            scored = scored_planes(
+            scored = evaluate(
                 pair.first,
                 pair.second,
                 masks.get(pair.second),
@@ -131,9 +131,9 @@ def score_pairs(
                 axes=arguments.axes,
                 volume=arguments.volume,
             )
-            for where, found in list(scored):
-                names.append(f"{pair.name} {where}".rstrip())
-                scores.append(found.scores)
+            planes = scored.planes if isinstance(scored, StackEvaluation) else {"": scored}
+            names += [f"{pair.name} {where}".rstrip() for where in planes]
+            scores += [each.scores for each in planes.values()]
     return names, scores, batch.failed
 
 

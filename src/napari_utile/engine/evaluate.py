@@ -101,35 +101,17 @@ def evaluate(
     if not from_files and not axes and volume is not False and not any(names for _, names in arrays):
         found, wanted, *rest = (np.asarray(array) for array, _ in arrays)
         return evaluation.evaluate(found, wanted, rest[0] if rest else None, iou, max_displacement, name)
-    planes = dict(
-        scored_planes(prediction, truth, ignore, iou, max_displacement, name, axes=axes, volume=volume)
-    )
+    planes = {
+        place: evaluation.evaluate(found, wanted, ignored, iou, max_displacement, name)
+        for place, found, wanted, ignored in _paired(prediction, truth, ignore, axes, volume)
+    }
     return planes[""] if list(planes) == [""] else StackEvaluation(name, planes)
 
 
-def scored_planes(
-    prediction: Any,
-    truth: Any,
-    ignore: Any = None,
-    iou: float = 0.5,
-    max_displacement: int | None = 5,
-    name: str = "",
-    *,
-    axes: str | None = None,
-    volume: bool | None = None,
-) -> Iterator[tuple[str, Evaluation]]:
-    """Score plane by plane, or volume by volume; see `evaluate`.
-
-    Yields
-    ------
-    str, Evaluation
-        Which plane of the reference, in words, and its scores.
-
-    Raises
-    ------
-    UtileError
-        If a file cannot be read, or planes do not pair.
-    """
+def _paired(
+    prediction: Any, truth: Any, ignore: Any, axes: str | None, volume: bool | None
+) -> Iterator[tuple[str, Any, Any, Any]]:
+    """Yield of each plane or volume of the reference where it lies, its prediction, itself and what is ignored."""
     wanted = read_labels(truth, axes, "the reference")
     found = read_labels(prediction, axes, "the prediction")
     if said := pairing_in_words(wanted, found):
@@ -142,8 +124,7 @@ def scored_planes(
     for index, reference, predicted in paired_labels(wanted, found, volume):
         ignored = None if hidden is None else next(hidden)[2] > 0
         refuse_other_pixels(found.path.name, predicted.shape, wanted.path.name, reference.shape)
-        scored = evaluation.evaluate(predicted, reference, ignored, iou, max_displacement, name)
-        yield place_in_words(index), scored
+        yield place_in_words(index), predicted, reference, ignored
 
 
 def _from_files(*given: Any) -> bool:
