@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
-from napari_utile.cli.options import add_options, file_path, given
+from napari_utile.cli.options import add_options, add_output, file_path, given
 from napari_utile.cli.results import new_labels, space_of
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.markers import Marker, label_marked_cells, read_markers
@@ -41,9 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("image", metavar="IMAGE", help="the image (TIFF, PNG, OME-Zarr)")
     parser.add_argument("--points", type=file_path, required=True, metavar="CSV", help="the saved markers")
-    parser.add_argument(
-        "-o", "--output", type=file_path, required=True, metavar="TIFF", help="labels to write"
-    )
+    add_output(parser, "TIFF", "labels to write")
     parser.add_argument(
         "--strict", action="store_true", help="exit with 3 where the model does not look right for the image"
     )

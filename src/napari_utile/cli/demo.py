@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from napari_utile.cli.options import file_path
+from napari_utile.cli.options import add_output, file_path
 from napari_utile.engine.errors import UtileError
 
 
@@ -21,14 +21,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "image", nargs="?", type=file_path, metavar="IMAGE", help="your image instead of the sample"
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=file_path,
-        default=Path("demo_output"),
-        metavar="DIR",
-        help="folder for the results where there is no display (default: demo_output)",
-    )
+    text = "folder for the results where there is no display (default: demo_output)"
+    add_output(parser, "DIR", text, default=Path("demo_output"))
     parser.add_argument("--offscreen", action="store_true", help="work as if there were no display")
     parser.set_defaults(run=run)
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from napari_utile.cli.options import add_axes, file_path
+from napari_utile.cli.options import add_axes, add_output, file_path
 from napari_utile.engine.cells.polygons import EXPORT_SUFFIXES, cell_polygons, write_polygons
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json
@@ -30,14 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "name ends in _RES; divisions are those of the recipe beside the labels, or in their store.",
     )
     parser.add_argument("labels", type=file_path, metavar="LABELS", help="label image (TIFF, PNG, OME-Zarr)")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=file_path,
-        required=True,
-        metavar="FILE",
-        help="what to write: .zip, .geojson, .geff or NAME_RES",
-    )
+    add_output(parser, "FILE", "what to write: .zip, .geojson, .geff or NAME_RES")
     add_axes(parser)
     parser.set_defaults(run=run)
 

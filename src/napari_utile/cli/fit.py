@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from napari_utile.cli.options import add_options, file_path, given
+from napari_utile.cli.options import add_options, add_output, file_path, given
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.label_planes import pairing_in_words, planes_with_labels
@@ -32,9 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--sparse", action="store_true", help="pixels without a label are unknown, not background"
     )
-    parser.add_argument(
-        "-o", "--output", type=file_path, required=True, metavar="NAME.json", help="file of the settings"
-    )
+    add_output(parser, "NAME.json", "file of the settings")
     add_options(parser, Selection)
     add_options(
         parser,

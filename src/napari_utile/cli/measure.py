@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_utile.cli.batch import Batch, say_left_out
-from napari_utile.cli.options import add_axes, file_path, pixel_length
+from napari_utile.cli.options import add_axes, add_output, pixel_length
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_files import find_labels, pair_files
@@ -32,9 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "images", nargs="?", metavar="IMAGE", help="image, folder or pattern with the intensities"
     )
-    parser.add_argument(
-        "-o", "--output", type=file_path, required=True, metavar="TABLE", help="table (.csv, .parquet)"
-    )
+    add_output(parser, "TABLE", "table (.csv, .parquet)")
     parser.add_argument(
         "--pixel-size",
         type=pixel_length,

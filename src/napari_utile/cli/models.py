@@ -4,7 +4,7 @@ import argparse
 import json
 
 from napari_utile.cli import suggest
-from napari_utile.cli.options import file_path
+from napari_utile.cli.options import add_output, file_path
 from napari_utile.engine.models import own_models
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.catalogue import find_model, list_models, user_model_folder
@@ -32,9 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     suggest.add_action(actions)
     given = actions.add_parser("export", help="write a model as a bioimage.io package, for other programs")
     given.add_argument("model", help="a model's name, title or file")
-    given.add_argument(
-        "-o", "--output", type=file_path, required=True, metavar="FILE.zip", help="file to write"
-    )
+    add_output(given, "FILE.zip", "file to write")
     given.add_argument(
         "--image", type=file_path, help="an image for the package's test and cover; a sample by default"
     )

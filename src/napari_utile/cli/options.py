@@ -154,6 +154,19 @@ def file_path(text: str) -> Path:
     return path
 
 
+def add_output(parser: argparse.ArgumentParser, metavar: str, text: str, default: Path | None = None) -> None:
+    """Add the option that names what is written; it must be given where it has no default."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=file_path,
+        required=default is None,
+        default=default,
+        metavar=metavar,
+        help=text,
+    )
+
+
 def add_axes(parser: argparse.ArgumentParser, of: str = "labels", lacks: str = "file lacks") -> None:
     """Add the option that names the axes of labels."""
     parser.add_argument(

@@ -17,7 +17,7 @@ from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, images_among, inputs_of
 from napari_utile.cli.linking import check_linking, linked
 from napari_utile.cli.masks import read_mask, say_if_stretched
-from napari_utile.cli.options import add_options, file_path, given, number
+from napari_utile.cli.options import add_options, add_output, file_path, given, number
 from napari_utile.cli.progress import with_bar
 from napari_utile.cli.results import new_labels, space_of
 from napari_utile.cli.volumes import linking_of, views_of
@@ -61,9 +61,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "images", nargs="*", metavar="IMAGE", help="files, folders or patterns (TIFF, PNG, OME-Zarr)"
     )
-    parser.add_argument(
-        "-o", "--output", type=file_path, required=True, metavar="DIR", help="folder for the results"
-    )
+    add_output(parser, "DIR", "folder for the results")
     parser.add_argument("--probability", action="store_true", help="also write the cell probability")
     parser.add_argument(
         "--mask",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from napari_utile.cli.annotated import annotated_images, read_pairs
-from napari_utile.cli.options import add_options, file_path, given, number, whole_number
+from napari_utile.cli.options import add_options, add_output, given, number, whole_number
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_folder, check_target, identities
 from napari_utile.engine.models.catalogue import candidates
@@ -102,7 +102,7 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
     )
     parser.add_argument("--images", metavar="DIR", help="file, folder or pattern of images")
     parser.add_argument("--labels", metavar="DIR", help="file, folder or pattern of label images")
-    parser.add_argument("-o", "--output", type=file_path, required=True, metavar="MODEL.safetensors")
+    add_output(parser, "MODEL.safetensors", "the model to write")
     parser.add_argument(
         "--validation-images", metavar="DIR", help="validate on these images instead of held-out tiles"
     )

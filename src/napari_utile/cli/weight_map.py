@@ -2,7 +2,7 @@
 
 import argparse
 
-from napari_utile.cli.options import add_axes, add_options, file_path, given
+from napari_utile.cli.options import add_axes, add_options, add_output, file_path, given
 from napari_utile.engine.files.label_planes import label_stack
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.targets import check_target, identities
@@ -22,9 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "Every plane of a stack or a time series is weighed by itself.",
     )
     parser.add_argument("labels", type=file_path, metavar="LABELS", help="label image (TIFF, PNG, OME-Zarr)")
-    parser.add_argument(
-        "-o", "--output", type=file_path, required=True, metavar="OUT.tif", help="TIFF, 32-bit float"
-    )
+    add_output(parser, "OUT.tif", "TIFF, 32-bit float")
     parser.add_argument(
         "--term", choices=TERM_CHOICES, default="total", help="what to write. Default: total."
     )
