@@ -98,8 +98,8 @@ def boundary_scores(
         pixel_error=pixel_error(table),
         rand_error=rand_error(table),
         warping_error=_warping_error_of_labels(predicted, reference, ignore, max_displacement),
-        v_rand=v_rand(thinned).score,
-        v_info=v_info(thinned).score,
+        v_rand=v_rand(thinned),
+        v_info=v_info(thinned),
     )
 
 

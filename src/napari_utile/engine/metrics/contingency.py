@@ -72,19 +72,6 @@ class Contingency:
         union = self.prediction_areas[rows] + self.truth_areas[columns] - shared
         return Overlaps(rows, columns, shared, shared / union)
 
-    def transposed(self) -> "Contingency":
-        """Return the table with prediction and truth exchanged."""
-        order = np.lexsort((self.rows, self.columns))
-        return Contingency(
-            self.truth_ids,
-            self.prediction_ids,
-            self.columns[order],
-            self.rows[order],
-            self.counts[order],
-            self.truth_hidden,
-            self.prediction_hidden,
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Overlaps:

@@ -1,34 +1,13 @@
-"""How well two partitions of the pixels agree: Rand error, V-Rand, V-Info, variation of information.
+"""How well two partitions of the pixels agree: Rand error, V-Rand, V-Info.
 
 All are restricted to the foreground of the reference: pixels whose reference id is 0 (background, borders)
 and ignored pixels are left out. What is undefined without any such pixel is NaN.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from napari_utile.engine.arrays import Float64Array
 from napari_utile.engine.metrics.contingency import Contingency
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """A score and its two sides.
-
-    Attributes
-    ----------
-    score
-        Weighted harmonic mean of the two, 0 to 1; 1 is best.
-    split
-        1 where no reference object is split.
-    merge
-        1 where no two reference objects are merged.
-    """
-
-    score: float
-    split: float
-    merge: float
 
 
 def rand_error(table: Contingency) -> float:
@@ -59,7 +38,7 @@ def rand_error(table: Contingency) -> float:
     return float(1 - together / either) if either > 0 else 0.0
 
 
-def v_rand(table: Contingency) -> Agreement:
+def v_rand(table: Contingency) -> float:
     """Compute the foreground-restricted V-Rand [1]_; call it on a prediction with thinned borders.
 
     With p_ij, s_i and t_j the shares of the reference's foreground in both, in predicted and in reference
@@ -72,17 +51,12 @@ def v_rand(table: Contingency) -> Agreement:
     """
     joint, predicted, reference, alone = _sizes(table, background_is_alone=True)
     if reference.size == 0:
-        return _UNDEFINED
+        return float("nan")
     together = joint @ joint + alone
-    whole_predicted, whole_reference = predicted @ predicted + alone, reference @ reference
-    return Agreement(
-        float(2 * together / (whole_predicted + whole_reference)),
-        float(together / whole_reference),
-        float(together / whole_predicted),
-    )
+    return float(2 * together / (predicted @ predicted + alone + reference @ reference))
 
 
-def v_info(table: Contingency) -> Agreement:
+def v_info(table: Contingency) -> float:
     """Compute the foreground-restricted V-Info [1]_; call it on a prediction with thinned borders.
 
     V-Info = I(S; T) / (H(S) / 2 + H(T) / 2), with the mutual information I and the entropies H of the
@@ -95,42 +69,15 @@ def v_info(table: Contingency) -> Agreement:
     """
     joint, predicted, reference, alone = _sizes(table, background_is_alone=True)
     if reference.size == 0:
-        return _UNDEFINED
+        return float("nan")
     pixels = reference.sum()
     singles = alone * np.log(pixels) / pixels
     predicted_entropy = _entropy(predicted, pixels) + singles
     reference_entropy = _entropy(reference, pixels)
     shared = max(predicted_entropy + reference_entropy - _entropy(joint, pixels) - singles, 0.0)
-    return Agreement(
-        _share(2 * shared, predicted_entropy + reference_entropy),
-        _share(shared, predicted_entropy),
-        _share(shared, reference_entropy),
-    )
-
-
-def variation_of_information(table: Contingency) -> tuple[float, float]:
-    """Compute the conditional entropies H(S | T) and H(T | S) in bits, over the reference's foreground [1]_.
-
-    The first grows with splits, the second with merges; their sum is the variation of information. Predicted
-    background is one object.
-
-    References
-    ----------
-    .. [1] Meilă, "Comparing clusterings - an information based distance", J. Multivariate Anal. 98:873
-       (2007).
-    """
-    joint, predicted, reference, _ = _sizes(table, background_is_alone=False)
-    if reference.size == 0:
-        return float("nan"), float("nan")
-    pixels = reference.sum()
-    both = _entropy(joint, pixels)
-    bits = 1 / np.log(2)
-    split = max(both - _entropy(reference, pixels), 0.0) * bits
-    merge = max(both - _entropy(predicted, pixels), 0.0) * bits
-    return float(split), float(merge)
-
-
-_UNDEFINED = Agreement(float("nan"), float("nan"), float("nan"))
+    whole = predicted_entropy + reference_entropy
+    # Rounding leaves entropies of about 1e-16 where there is a single object.
+    return float(min(2 * shared / whole, 1.0)) if whole > 1e-12 else 1.0
 
 
 def _sizes(
@@ -152,8 +99,3 @@ def _sizes(
 
 def _entropy(sizes: Float64Array, pixels: float) -> float:
     return float(-(sizes / pixels) @ np.log(sizes / pixels))
-
-
-def _share(part: float, whole: float) -> float:
-    # Rounding leaves entropies of about 1e-16 where there is a single object.
-    return float(min(part / whole, 1.0)) if whole > 1e-12 else 1.0
