@@ -27,8 +27,8 @@ from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, fingerprint_of
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 from napari_utile.engine.training.recipes import Budget, TrainingRecipe
+from napari_utile.engine.training.run import TrainingRun
 from napari_utile.engine.training.samples import training_plane
-from napari_utile.engine.training.train import train
 
 
 def seconds(device: str, function: Callable[[], object], repeats: int) -> float:
@@ -96,7 +96,9 @@ def training(compute: Compute, width: int, depth: int, tile: int, batch: int, ra
         torch.cuda.reset_peak_memory_stats()
     times = [
         step.seconds
-        for step in train(network, [plane], recipe=recipe, budget=Budget(steps=12), compute=compute)
+        for step in TrainingRun(
+            network, [plane], recipe=recipe, budget=Budget(steps=12), compute=compute
+        ).steps()
     ]
     taken = float(np.median(np.diff(times)[-6:]))
     output = network.geometry.output_at_least(tile)

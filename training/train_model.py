@@ -33,9 +33,9 @@ from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.data import training_planes
 from napari_utile.engine.training.recipes import Budget, TrainingRecipe
+from napari_utile.engine.training.run import TrainingRun
 from napari_utile.engine.training.samples import TrainingPlane
 from napari_utile.engine.training.stopping import stopped_by_signals
-from napari_utile.engine.training.train import train
 
 SAVE_EVERY = 300.0
 """Seconds between checkpoints."""
@@ -127,16 +127,8 @@ def train_model(
         start_from(network, start.network.state_dict())
     card = plan.card(inputs=plan.inputs)
     run = Run(
-        train(
-            network,
-            planes,
-            recipe=recipe,
-            budget=budget,
-            seed=seed,
-            checkpoint=checkpoint,
-            checkpoint_every=SAVE_EVERY,
-            resume=resume,
-            card=card,
+        TrainingRun(network, planes, recipe=recipe, budget=budget, seed=seed, card=card).steps(
+            checkpoint, checkpoint_every=SAVE_EVERY, resume=resume
         )
     )
     with stopped_by_signals() as stopped:

@@ -28,8 +28,8 @@ from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.data import training_planes
 from napari_utile.engine.training.learned import best_instances, predictions
 from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
+from napari_utile.engine.training.run import TrainingRun
 from napari_utile.engine.training.samples import TrainingPlane
-from napari_utile.engine.training.train import train
 
 # A sample costs each of them the same: 3.5 to 3.6 GFLOP forwards.
 CONFIGURATIONS = {
@@ -106,15 +106,9 @@ class Lane:
         planes = self._planes(card, recipe, self.images)
         cpu, wall, seen = time.process_time(), time.monotonic(), 0
         steps_of = Steps(
-            train(
-                _network(run),
-                planes,
-                recipe=recipe,
-                budget=Budget(steps=steps),
-                seed=run.seed,
-                checkpoint=path.with_suffix(".checkpoint"),
-                resume=True,
-            )
+            TrainingRun(
+                _network(run), planes, recipe=recipe, budget=Budget(steps=steps), seed=run.seed
+            ).steps(path.with_suffix(".checkpoint"), resume=True)
         )
         for step in steps_of:
             seen += 1
@@ -173,7 +167,7 @@ class Lane:
         card = ModelCard(name=family, family=family, config=_config(family))
         planes = self._planes(card, DEFAULT, self.images)
         clock, taken = time.process_time(), []
-        for _ in train(_network(Run(family)), planes, budget=Budget(steps=WARM_UP + MEASURED)):
+        for _ in TrainingRun(_network(Run(family)), planes, budget=Budget(steps=WARM_UP + MEASURED)).steps():
             now = time.process_time()
             taken.append(now - clock)
             clock = now

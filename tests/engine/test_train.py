@@ -18,9 +18,8 @@ from napari_utile.engine.training import objective
 from napari_utile.engine.training import run as training_run
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.recipes import DEFAULT, RECIPES, RONNEBERGER2015, Budget, TrainingRecipe
-from napari_utile.engine.training.run import TrainResult, TrainStep
+from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
-from napari_utile.engine.training.train import train
 from napari_utile.engine.training.validation import Validation
 from napari_utile.engine.weights.annotation import Annotation
 
@@ -50,6 +49,8 @@ def network(seed: int = 0, **config: Any) -> UNet:
 def start(
     recipe: TrainingRecipe = FAST, steps: int = 12, minutes: float | None = None, **options: Any
 ) -> Generator[TrainStep, None, TrainResult]:
+    saving = {key: options.pop(key) for key in ("checkpoint", "checkpoint_every", "resume") if key in options}
+    budget = Budget(None if minutes else steps, minutes)
     given = {
         "network": network(),
         "planes": [plane(0), plane(1)],
@@ -57,14 +58,7 @@ def start(
         "compute": CPU,
         **options,
     }
-    return train(
-        given.pop("network"),
-        given.pop("planes"),
-        given.pop("held_out"),
-        recipe=recipe,
-        budget=Budget(None if minutes else steps, minutes),
-        **given,
-    )
+    return TrainingRun(recipe=recipe, budget=budget, **given).steps(**saving)
 
 
 def finish(steps: Generator[TrainStep, None, TrainResult]) -> tuple[list[TrainStep], TrainResult]:

@@ -27,9 +27,8 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.training.recipes import Budget, TrainingRecipe
-from napari_utile.engine.training.run import TrainResult
+from napari_utile.engine.training.run import TrainingRun, TrainResult
 from napari_utile.engine.training.samples import training_plane
-from napari_utile.engine.training.train import train
 from napari_utile.engine.weights.annotation import Annotation
 from torture.runs import Case, in_a_child, picture, some, status_of
 from torture.stores import small_plan, small_plane
@@ -186,17 +185,14 @@ class Trainings:
         torch.manual_seed(0)
         network = UNet(UNetConfig(width=4, depth=1, batch_norm=True, dropout=0.3))
         return Run(
-            train(
+            TrainingRun(
                 network,
                 [self.plane],
                 [self.plane],
                 recipe=self.recipe,
                 budget=Budget(steps=self.steps),
                 compute=choose_compute("cpu", "float32"),
-                checkpoint=checkpoint,
-                checkpoint_every=0.0,
-                resume=True,
-            )
+            ).steps(checkpoint, checkpoint_every=0.0, resume=True)
         ).result
 
     def _bits(self, result: TrainResult) -> tuple[bytes, ...]:

@@ -15,6 +15,7 @@ from bundled.widen import start_from
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.training.run import TrainingRun
 from napari_utile.engine.training.stopping import stopped_by_signals
 
 SMALL = {"width": 4, "depth": 1, "batch_norm": True, "dropout": 0.0}
@@ -61,7 +62,7 @@ def test_a_training_that_is_told_to_stop_goes_on_to_the_same_weights(
     common = ["nuclei", "--data", str(annotated_data), "--steps", "6", "--tile", "20"]
     run(monkeypatch, *common, "-o", str(tmp_path / "whole.safetensors"))
     output = tmp_path / "stopped.safetensors"
-    real = train_model.train
+    real = TrainingRun.steps
 
     def killed(*arguments, **options):
         for step in real(*arguments, **options):
@@ -70,7 +71,7 @@ def test_a_training_that_is_told_to_stop_goes_on_to_the_same_weights(
             yield step
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_model, "train", killed)
+        patch.setattr(TrainingRun, "steps", killed)
         with pytest.raises(SystemExit):
             run(patch, *common, "-o", str(output))
     assert output.with_suffix(".checkpoint").exists()

@@ -1,4 +1,9 @@
-"""One training run: network, running mean of its weights, optimiser, progress; and the steps that it takes."""
+"""One training run: network, running mean of its weights, optimiser, progress; and the steps that it takes.
+
+What a run does is decided by its planes, recipe, budget and seed. The random numbers of a step follow from the seed
+and the step's number, so a run that was killed continues from its checkpoint to the same weights as one that was not
+(float32 on the CPU, with a budget in steps: identical, bit by bit).
+"""
 
 import contextlib
 import math
@@ -12,17 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from napari_utile.engine.errors import UtileError, is_out_of_memory
-from napari_utile.engine.inference.device import (
-    Compute,
-    release_memory,
-    training_compute,
-)
+from napari_utile.engine.inference.device import Compute, release_memory, training_compute
 from napari_utile.engine.inference.heap import kept_heap
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.training.objective import Objective
-from napari_utile.engine.training.recipes import Budget, TrainingRecipe
+from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
 from napari_utile.engine.training.samples import Batch, Sampler, TrainingPlane
 from napari_utile.engine.training.state import (
     RunState,
@@ -38,6 +39,7 @@ SKIPS_BEFORE_LOWERING = 3
 """Steps in a row without a finite loss and gradient, before the learning rate is lowered."""
 LOWERINGS_BEFORE_STOP = 5
 LOWERING = 0.3
+A_HUNDRED_STEPS = Budget(steps=100)
 
 
 @dataclass(frozen=True)
@@ -89,17 +91,32 @@ class TrainResult:
 
 
 class TrainingRun:
-    """One run: network, running mean, optimiser and progress. See `train` for the parameters."""
+    """One run: network, running mean, optimiser and progress.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    planes, held_out : sequence of TrainingPlane
+        To train on, and to validate on; without the second the last weights are the best.
+    recipe : TrainingRecipe
+    budget : Budget
+    seed : int
+    compute : Compute, optional
+        Where; chosen automatically by default.
+    card : ModelCard, optional
+        Describes the network's outputs and inputs; without it all output channels are classes.
+    """
 
     def __init__(
         self,
         network: Network,
         planes: Sequence[TrainingPlane],
-        held_out: Sequence[TrainingPlane],
-        recipe: TrainingRecipe,
-        budget: Budget,
-        seed: int,
-        compute: Compute | None,
+        held_out: Sequence[TrainingPlane] = (),
+        recipe: TrainingRecipe = DEFAULT,
+        budget: Budget = A_HUNDRED_STEPS,
+        seed: int = 0,
+        compute: Compute | None = None,
         card: ModelCard | None = None,
     ) -> None:
         self.compute = compute or training_compute("auto", recipe.precision)
@@ -132,7 +149,32 @@ class TrainingRun:
     def steps(
         self, checkpoint: Path | None = None, *, checkpoint_every: float = 60.0, resume: bool = False
     ) -> Generator[TrainStep, None, TrainResult]:
-        """Train to the end of the budget; see `train`."""
+        """Train to the end of the budget; yield each step, a point where it may be cancelled.
+
+        Parameters
+        ----------
+        checkpoint : Path, optional
+            File to keep the run in, so that it can be resumed.
+        checkpoint_every : float
+            Seconds between checkpoints; one is written at the end and on cancelling, too.
+        resume : bool
+            Continue from `checkpoint`, if it is there.
+
+        Yields
+        ------
+        TrainStep
+
+        Returns
+        -------
+        TrainResult
+            The network with its best weights.
+
+        Raises
+        ------
+        UtileError
+            If training diverges for good, there is not enough memory for the smallest tile, or the checkpoint is of
+            another run.
+        """
         if resume and checkpoint is not None and checkpoint.is_file():
             self.load(checkpoint)
         saved = time.monotonic()
