@@ -12,7 +12,7 @@ from napari_utile.engine.training.distances import distance_targets
 from napari_utile.engine.training.loss import weighted_cross_entropy
 from napari_utile.engine.training.objective import Objective, distance_loss, overlap_loss
 from napari_utile.engine.training.recipes import TrainingRecipe
-from napari_utile.engine.training.samples import Batch, Sampler, cut_sample, training_plane
+from napari_utile.engine.training.samples import HeldPlane, Sample, Sampler, cut_sample, training_plane
 from napari_utile.engine.weights.annotation import Annotation
 
 CARD = ModelCard("a", "unet", {"classes": 4}, outputs=(class_output(2), *DISTANCES))
@@ -82,19 +82,19 @@ def test_distances_move_with_the_image_and_are_those_of_the_whole_cell() -> None
     labels[10:50, 10:50] = 1
     plane = training_plane("a", np.zeros((1, 60, 60), np.float32), labels, distances=True)
     sample = cut_sample(
-        plane, draw_deformation(np.random.default_rng(), (15.5, 29.5), NO_AUGMENTATION), 12, 6
+        HeldPlane.of(plane), draw_deformation(np.random.default_rng(), (15.5, 29.5), NO_AUGMENTATION), 12, 6
     )
     np.testing.assert_allclose(sample.distances.numpy(), plane.distances[:, 10:22, 24:36], atol=1e-5)
 
 
-def batch(size: int = 8, seed: int = 0) -> tuple[torch.Tensor, Batch]:
+def batch(size: int = 8, seed: int = 0) -> tuple[torch.Tensor, Sample]:
     generator = torch.Generator().manual_seed(seed)
     raw = torch.randn(2, 4, size, size, generator=generator)
     target = (torch.rand(2, size, size, generator=generator) > 0.5).to(torch.uint8)
     weight = torch.rand(2, size, size, generator=generator) + 0.5
     distances = torch.rand(2, 3, size, size, generator=generator)
     distances[:, 2] = (distances[:, 2] > 0.5).float()
-    return raw, Batch(torch.zeros(2, 1, size, size), target, weight, distances)
+    return raw, Sample(torch.zeros(2, 1, size, size), target, weight, distances)
 
 
 def test_the_loss_is_entropy_overlap_and_distances() -> None:

@@ -8,7 +8,7 @@ from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, channels_of
 from napari_utile.engine.training.loss import IGNORE, Loss, weighted_cross_entropy
 from napari_utile.engine.training.recipes import TrainingRecipe
-from napari_utile.engine.training.samples import Batch
+from napari_utile.engine.training.samples import Sample
 
 SMOOTH_BELOW = 0.1
 """Errors of a distance below this count as their square."""
@@ -53,7 +53,7 @@ class Objective:
         within = weighted_cross_entropy(raw[:, list(card.foreground)], inner, weight)
         return Loss(loss.weighted + within.weighted, loss.plain + within.plain)
 
-    def __call__(self, raw: Tensor, batch: Batch) -> Loss:
+    def __call__(self, raw: Tensor, batch: Sample) -> Loss:
         """Compute the loss of a batch."""
         loss = self.cross_entropy(raw, batch.target, batch.weight)
         total = loss.weighted

@@ -24,7 +24,7 @@ from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.training.objective import Objective
 from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
-from napari_utile.engine.training.samples import Batch, Sampler, TrainingPlane
+from napari_utile.engine.training.samples import Sample, Sampler, TrainingPlane
 from napari_utile.engine.training.state import (
     RunState,
     Weights,
@@ -272,7 +272,7 @@ class TrainingRun:
         loss.weighted.backward()  # type: ignore[no-untyped-call]
         return float(loss.weighted.detach()), float(loss.plain)
 
-    def _forward(self, batch: Batch) -> Tensor:
+    def _forward(self, batch: Sample) -> Tensor:
         image = batch.image.to(memory_format=torch.channels_last)
         mixed = self.compute.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=mixed):

@@ -1,7 +1,7 @@
 """Training samples: annotated planes, and tiles drawn from them exactly as the network will see them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from napari_utile.engine.planes.mirror import mirror_indices, mirror_window
+from napari_utile.engine.planes.mirror import mirror_indices
 from napari_utile.engine.training.augment import Deformation, draw_deformation, draw_grey_change, warp
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
 from napari_utile.engine.training.distances import distance_targets
@@ -18,7 +18,6 @@ from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.weights.annotation import DENSE, Annotation
 from napari_utile.engine.weights.touching import separate_touching
 from napari_utile.engine.weights.weight_map import WeightMapParams, class_weights, weight_map
-from napari_utile.engine.windows import Window
 
 PAPER = WeightMapParams()
 """The weights of the U-Net paper."""
@@ -65,36 +64,31 @@ class TrainingPlane:
 
 @dataclass(frozen=True, eq=False)
 class HeldPlane:
-    """A training plane whose pixels lie on a device, so that samples are cut there; see `TrainingPlane`."""
+    """The pixels of a training plane as tensors of a device, where samples are cut; see `TrainingPlane`."""
 
-    name: str
     image: Tensor
     target: Tensor
     weight: Tensor
     distances: Tensor | None
 
     @classmethod
-    def of(cls, plane: TrainingPlane, device: torch.device | str) -> "HeldPlane":
-        """Copy a plane to a device."""
+    def of(cls, plane: TrainingPlane, device: torch.device | str = "cpu") -> "HeldPlane":
+        """Copy a plane to a device; on the CPU nothing is copied."""
         image, target, weight = (
             torch.from_numpy(each).to(device) for each in (plane.image, plane.target, plane.weight)
         )
         distances = None if plane.distances is None else torch.from_numpy(plane.distances).to(device)
-        return cls(plane.name, image, target, weight, distances)
+        return cls(image, target, weight, distances)
 
 
-def hold(planes: Sequence[TrainingPlane], device: torch.device) -> Sequence[TrainingPlane | HeldPlane]:
-    """Copy planes to a CUDA device where they take no more than a share of its free memory."""
+def hold(planes: Sequence[TrainingPlane], device: torch.device) -> list[HeldPlane]:
+    """Copy planes to a CUDA device where they take no more than a share of its free memory, else leave them here."""
+    held = [HeldPlane.of(plane) for plane in planes]
     if device.type != "cuda":
-        return planes
-    wanted = sum(
-        each.nbytes
-        for plane in planes
-        for each in (plane.image, plane.target, plane.weight, plane.distances)
-        if each is not None
-    )
+        return held
+    wanted = sum(each.nbytes for plane in held for each in vars(plane).values() if each is not None)
     free, _ = torch.cuda.mem_get_info(device)
-    return [HeldPlane.of(plane, device) for plane in planes] if wanted < MOST_HELD * free else planes
+    return [HeldPlane.of(plane, device) for plane in planes] if wanted < MOST_HELD * free else held
 
 
 def training_plane(
@@ -168,7 +162,7 @@ def _weights(
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What the network sees of one tile, and what it is asked for.
+    """What the network sees of one tile, and what it is asked for; of a batch, with a first axis of samples.
 
     Attributes
     ----------
@@ -176,24 +170,9 @@ class Sample:
         With the context that a valid network needs: real where there is some, mirrored beyond the image's border.
     target : (Y, X) uint8 tensor
     weight : (Y, X) float32 tensor
-    plane : str
-        Name of the plane it came from.
-    deformation : Deformation
     distances : (3, Y, X) float32 tensor or None
         As in `TrainingPlane`.
     """
-
-    image: Tensor
-    target: Tensor
-    weight: Tensor
-    plane: str
-    deformation: Deformation
-    distances: Tensor | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Samples stacked: image (N, C, Y + 2 halo, X + 2 halo), target and weight (N, Y, X), distances (N, 3, Y, X)."""
 
     image: Tensor
     target: Tensor
@@ -248,17 +227,17 @@ class Sampler:
         self._held = hold(self.planes, self.device)
         shares = np.array([plane.share for plane in planes], np.float64)
         self._cumulative = np.cumsum(shares / shares.sum())
-        self._places = [_places(plane) for plane in planes]
+        self._places = [_Places(plane) for plane in planes]
 
-    def batch(self, step: int, count: int, size: int) -> Batch:
-        """Draw `count` samples of `size` output pixels a side."""
+    def batch(self, step: int, count: int, size: int) -> Sample:
+        """Draw `count` samples of `size` output pixels a side, stacked."""
         samples = [self.sample(step, index, size) for index in range(count)]
         distances = [each.distances for each in samples if each.distances is not None]
-        return Batch(
+        return Sample(
             torch.stack([each.image for each in samples]),
             torch.stack([each.target for each in samples]),
             torch.stack([each.weight for each in samples]),
-            None if not distances else torch.stack(distances),
+            torch.stack(distances) if distances else None,
         )
 
     def sample(self, step: int, index: int, size: int) -> Sample:
@@ -273,7 +252,7 @@ class Sampler:
         if self.density < 1:
             kept = torch.from_numpy(rng.random(weight.shape, np.float32) < self.density).to(self.device)
             weight = weight * kept
-        return Sample(image, sample.target, weight, plane.name, deformation, sample.distances)
+        return replace(sample, image=image, weight=weight)
 
     def _changed(self, rng: np.random.Generator, image: Tensor) -> Tensor:
         """Change the grey values; of optional channels the gain alone, so that a missing one stays 0."""
@@ -286,7 +265,7 @@ class Sampler:
 
 
 def cut_sample(
-    plane: TrainingPlane | HeldPlane,
+    plane: HeldPlane,
     deformation: Deformation,
     size: int,
     halo: int,
@@ -294,19 +273,15 @@ def cut_sample(
 ) -> Sample:
     """Cut one sample of `size` output pixels out of a plane: image and distances bilinear, the rest nearest pixels."""
     where = deformation.coordinates(size + 2 * halo, device)
-
     first, last = deformation.reach(size + 2 * halo)
     where = where - torch.as_tensor(first, dtype=torch.float32, device=where.device)
 
-    def window(data: NDArray[Any] | Tensor) -> Tensor:
-        if isinstance(data, Tensor):
-            rows, columns = (
-                torch.from_numpy(mirror_indices(start, stop, length)).to(data.device)
-                for start, stop, length in zip(first.tolist(), last.tolist(), data.shape[1:], strict=True)
-            )
-            return data[:, rows[:, None], columns]
-        cut = mirror_window(data, Window.span(first, last))
-        return torch.from_numpy(np.ascontiguousarray(cut)).to(device)
+    def window(data: Tensor) -> Tensor:
+        rows, columns = (
+            torch.from_numpy(mirror_indices(start, stop, length)).to(data.device)
+            for start, stop, length in zip(first.tolist(), last.tolist(), data.shape[1:], strict=True)
+        )
+        return data.index_select(1, rows).index_select(2, columns).to(device)
 
     image = warp(window(plane.image), where, "bilinear")
     if halo:
@@ -317,7 +292,7 @@ def cut_sample(
     if plane.distances is not None:
         measured = window(plane.distances)
         distances = torch.cat([warp(measured[:2], where, "bilinear"), warp(measured[2:], where, "nearest")])
-    return Sample(image, target.to(torch.uint8), weight, plane.name, deformation, distances)
+    return Sample(image, target.to(torch.uint8), weight, distances)
 
 
 class _Places:
@@ -347,10 +322,6 @@ class _Places:
             flat = int(self.annotated[rng.integers(self.annotated.size)])
         y, x = divmod(flat, self.width)
         return _inside(y, self.height, size), _inside(x, self.width, size)
-
-
-def _places(plane: TrainingPlane) -> _Places:
-    return _Places(plane)
 
 
 def _inside(centre: int, length: int, size: int) -> float:

@@ -11,7 +11,7 @@ from napari_utile.engine.training.augment import draw_deformation
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.objective import Objective, roles_of
-from napari_utile.engine.training.samples import Sample, TrainingPlane, cut_sample
+from napari_utile.engine.training.samples import HeldPlane, Sample, TrainingPlane, cut_sample
 from napari_utile.engine.windows import Window
 
 MOST_SAMPLES = 48
@@ -49,7 +49,7 @@ def held_out_samples(planes: Sequence[TrainingPlane], size: int, halo: int) -> t
     samples = []
     for plane, y, x in places:
         centre = (y + (size - 1) / 2, x + (size - 1) / 2)
-        sample = cut_sample(plane, draw_deformation(still, centre, NO_AUGMENTATION), size, halo)
+        sample = cut_sample(HeldPlane.of(plane), draw_deformation(still, centre, NO_AUGMENTATION), size, halo)
         sample.weight[plane.size[0] - y :] = 0  # mirrored pixels beyond the plane
         sample.weight[:, plane.size[1] - x :] = 0
         samples.append(sample)
