@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.inference import predict, runner
+from napari_utile.engine.inference import predict
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.fused import joins
 from napari_utile.engine.inference.predict import predict_tiles
@@ -120,7 +120,7 @@ def test_who_keeps_an_error_does_not_keep_the_tensors_of_its_tile(small_model, m
         features.append(weakref.ref(made))
         raise RuntimeError("sizes do not match")
 
-    monkeypatch.setattr(runner, "warm_network", lambda *_: fails)
+    monkeypatch.setattr(predict, "warm_network", lambda *_: fails)
     with pytest.raises(RuntimeError) as kept:
         probabilities(small_model, np.zeros((1, 40, 40), np.float32))
     assert kept.value is not None

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.inference import predict, runner
+from napari_utile.engine.inference import predict
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.device_check import check_device
 from napari_utile.engine.inference.predict import predict_tiles
@@ -104,7 +104,7 @@ def test_memory_is_given_back_at_the_end_after_a_failure_and_after_a_cancel(
 
     network = warm_network(model, compute)
     with monkeypatch.context() as broken:
-        broken.setattr(runner, "warm_network", lambda *_: functools.partial(fails, network))
+        broken.setattr(predict, "warm_network", lambda *_: functools.partial(fails, network))
         with pytest.raises(RuntimeError, match="given up"):
             probabilities(model, picture, compute)
         assert reserved(card) <= kept  # although the error, with its frames, is still there

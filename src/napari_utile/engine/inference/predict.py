@@ -12,12 +12,15 @@ import numpy as np
 
 from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.errors import is_out_of_memory
+from napari_utile.engine.inference.activation import activate
 from napari_utile.engine.inference.decode import foreground_of
 from napari_utile.engine.inference.device import Compute, release_memory
+from napari_utile.engine.inference.exact import exact_float32
 from napari_utile.engine.inference.heap import kept_heap
-from napari_utile.engine.inference.runner import runner_of
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.tiling import Tile, TilePlan, halve
+from napari_utile.engine.inference.warm import warm_network
+from napari_utile.engine.late import torch
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.windows import Window
@@ -141,4 +144,11 @@ def _halved(model: Model, tiles: list[tuple[Tile, TilePlan]]) -> deque[tuple[Til
 
 def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Float32Array:
     """Run the network on one tile and return its outputs (C, y, x) on the inner part, the probabilities first."""
-    return runner_of(model, compute).run(mirror_window(plane, tile.outer), tile.local)
+    network = warm_network(model, compute)
+    block = torch.from_numpy(np.ascontiguousarray(mirror_window(plane, tile.outer)))[None]
+    # where the network runs in ONNX Runtime, torch holds what goes in and comes out
+    block = block.to(device=compute.torch_device, dtype=compute.dtype)
+    with torch.inference_mode(), exact_float32():
+        raw = network(block.contiguous(memory_format=torch.channels_last))[0]
+        values: Float32Array = activate(raw[:, *tile.local].float(), model.card.outputs).cpu().numpy()
+    return values
