@@ -1,6 +1,5 @@
 """`utile evaluate`, `utile compare` and `utile measure` on files and folders."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.files.label_files import pair_files
 from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.label_reading import read_labels
+from sheets import rows_of
 
 
 def cells(shift: int = 0, count: int = 4) -> np.ndarray:
@@ -56,8 +56,7 @@ def test_folders_are_paired_by_name_and_written(folders: tuple[Path, Path], tmp_
     assert [image["name"] for image in content["images"]] == ["a", "b", "c"]
     assert [image["ap50"] for image in content["images"]] == [1, 1, 0.75]
     assert content["mean"]["seg"] == pytest.approx((1 + 9 / 15 + 0.75) / 3)
-    with csv_file.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(csv_file)
     assert [row["name"] for row in rows] == ["a", "b", "c", "mean"]
     assert float(rows[3]["seg"]) == pytest.approx(content["mean"]["seg"])
 
@@ -285,8 +284,7 @@ def test_cells_of_a_folder_are_measured_into_one_table(
         write_image(images / f"{name}.tif", np.full((40, 60), 9, np.uint8), "YX", (0.5, 0.5), "µm")
     table = tmp_path / "cells.csv"
     assert main(["measure", str(predictions), str(images), "-o", str(table)]) == 0
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(table)
     assert [row["image"] for row in rows] == ["a_labels"] * 4 + ["b_labels"] * 4 + ["c_labels"] * 3
     assert {row["area_um2"] for row in rows} == {"30.0"}
     assert {row["intensity_mean"] for row in rows} == {"9.0"}
@@ -297,7 +295,6 @@ def test_stacks_are_measured_with_their_plane(tmp_path: Path) -> None:
     stack, table = tmp_path / "stack.tif", tmp_path / "cells.csv"
     write_labels(stack, np.stack([cells(), cells()]), "TYX")
     assert main(["measure", str(stack), "-o", str(table), "--basic", "--pixel-size", "2"]) == 0
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(table)
     assert [row["t"] for row in rows] == ["0"] * 4 + ["1"] * 4
     assert {row["area_um2"] for row in rows} == {"480.0"}

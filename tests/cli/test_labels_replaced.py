@@ -1,6 +1,5 @@
 """Labels of a result that another command replaces: nothing beside them says what is no longer true."""
 
-import csv
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import tifffile
 
 import napari_utile.cli
 from napari_utile.cli import main
+from sheets import rows_of
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
 WORDS = ["--model", "nuclei", "--diameter", "none"]
@@ -32,11 +32,6 @@ def markers(path, *positions):
     return str(path)
 
 
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_what_was_clicked_is_not_measured_on_the_plane_of_the_labels_before(tmp_path, capsys):
     stack = np.stack([discs(CENTRES[1]), discs(CENTRES[0]), discs(*CENTRES)])
     tifffile.imwrite(tmp_path / "z.tif", stack, imagej=True, metadata={"axes": "ZYX"})
@@ -56,12 +51,12 @@ def test_labels_that_were_clicked_have_no_row_of_those_before(tmp_path):
     out = tmp_path / "out"
     words = ["-o", str(out), "--measurements", "--quiet", *WORDS]
     assert main(["segment", image, other, *words]) == 0
-    assert len(rows(out / "cells.csv")) == 6
+    assert len(rows_of(out / "cells.csv")) == 6
     points, labels = markers(tmp_path / "m.csv", CENTRES[0]), str(out / "a_labels.tif")
     assert main(["click", image, "--points", points, "-o", labels, *WORDS]) == 0
     assert tifffile.imread(labels).max() == 1
     for name in ("fields.csv", "cells.csv"):
-        assert {row["image"] for row in rows(out / name)} == {"b.tif"}
+        assert {row["image"] for row in rows_of(out / name)} == {"b.tif"}
     assert not {path.name for path in out.iterdir()} & {"a_recipe.json", "a_cells.csv"}
 
 
@@ -110,8 +105,8 @@ def test_an_interrupted_batch_leaves_rows_of_the_labels_that_are_there(tmp_path,
     words = ["-o", str(out), "--measurements", "--quiet", *WORDS]
 
     def told():
-        counts = [(row["image"], int(row["cells"])) for row in rows(out / "fields.csv")]
-        assert [row["image"] for row in rows(out / "cells.csv")] == [
+        counts = [(row["image"], int(row["cells"])) for row in rows_of(out / "fields.csv")]
+        assert [row["image"] for row in rows_of(out / "cells.csv")] == [
             name for name, count in counts for _ in range(count)
         ]
         return dict(counts)
@@ -140,4 +135,4 @@ def test_labels_that_grew_until_an_interrupt_have_no_row_of_those_before(tmp_pat
     assert main(["segment", str(images), "-o", str(out), "--quiet", *WORDS]) == 0
     interrupted_at("b.tif")
     assert main(["segment", str(images), "-o", str(out), "--seeds", str(seeds), "--quiet"]) == 130
-    assert [row["image"] for row in rows(out / "fields.csv")] == ["c.tif"]
+    assert [row["image"] for row in rows_of(out / "fields.csv")] == ["c.tif"]

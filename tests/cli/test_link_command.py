@@ -1,6 +1,5 @@
 """`utile segment --link`: one id for one cell in labels, tables and recipe."""
 
-import csv
 import json
 
 import numpy as np
@@ -12,6 +11,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.links import link
 from napari_utile.engine.segment import segment
 from pictures import label_discs
+from sheets import rows_of
 
 
 @pytest.fixture
@@ -33,11 +33,6 @@ FRAMES = np.array(
 )
 
 
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def run(path, out, *words):
     options = ["--diameter", "none", "--minimum-size", "2", "--split", "0", "--measurements", "--quiet"]
     return main(["segment", str(path), "-o", str(out), *options, *words])
@@ -56,9 +51,9 @@ def test_sections_become_objects_with_volumes_and_the_recipe_replays(model, tmp_
     labels = tifffile.imread(tmp_path / "stack_labels.tif")
     assert [np.unique(plane).tolist() for plane in labels] == [[0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
     np.testing.assert_array_equal(labels, link(labels, "z").labels)
-    cells = rows(tmp_path / "stack_cells.csv")
+    cells = rows_of(tmp_path / "stack_cells.csv")
     assert all(row["object"] == row["index"] for row in cells)
-    for row in rows(tmp_path / "stack_objects.csv"):
+    for row in rows_of(tmp_path / "stack_objects.csv"):
         voxels = np.count_nonzero(labels == int(row["object"]))
         assert int(row["volume_px"]) == voxels == sum(int(each["area_px"]) for each in cells
                                                      if each["object"] == row["object"])  # fmt: skip
@@ -73,7 +68,7 @@ def test_frames_become_tracks_and_divisions_are_reported(model, tmp_path, capsys
     image = write(tmp_path / "cells.tif", FRAMES, "TYX", finterval=30.0, unit="um")
     assert run(image, tmp_path, "--link", "t", "--link-gap", "0") == 0
     assert "4 tracks, 1 division" in capsys.readouterr().out
-    tracks = {row["track_id"]: row for row in rows(tmp_path / "cells_tracks.csv")}
+    tracks = {row["track_id"]: row for row in rows_of(tmp_path / "cells_tracks.csv")}
     mother = next(row for row in tracks.values() if row["divides"] == "1")
     assert [row["track_id"] for row in tracks.values() if row["parent"] == mother["track_id"]] == ["3", "4"]
     speed = next(name for name in mother if name.startswith("speed_um_per_"))
@@ -118,7 +113,7 @@ def test_an_image_without_such_planes_is_one_sentence_and_the_others_are_done(mo
 def test_empty_planes_link_to_nothing(model, tmp_path, capsys):
     image = write(tmp_path / "empty.tif", np.zeros((3, 30, 30), np.uint8), "ZYX")
     assert run(image, tmp_path, "--link", "z") == 0
-    assert rows(tmp_path / "empty_objects.csv") == []
+    assert rows_of(tmp_path / "empty_objects.csv") == []
     assert main(["replay", str(tmp_path / "empty_recipe.json"), "--quiet"]) == 0
 
 
@@ -128,8 +123,8 @@ def test_each_depth_of_a_time_series_has_its_own_tracks_whatever_the_order_of_th
     labels = tifffile.imread(tmp_path / "both_labels.tif")
     assert labels.shape == (3, 2, 40, 60)
     assert not set(np.unique(labels[:, 0])) & set(np.unique(labels[:, 1])) - {0}
-    depths = {row["track_id"]: row["z"] for row in rows(tmp_path / "both_tracks.csv")}
-    cells = rows(tmp_path / "both_cells.csv")
+    depths = {row["track_id"]: row["z"] for row in rows_of(tmp_path / "both_tracks.csv")}
+    cells = rows_of(tmp_path / "both_cells.csv")
     assert cells
     assert all(depths[row["track_id"]] == row["Z"] for row in cells)
 
@@ -144,8 +139,8 @@ def test_python_links_as_the_command_does(model, tmp_path):
         assert made.links.parents == {3: 2, 4: 2}
     table = segment(image, link="t", **words).measure()
     assert {name: [str(each) for each in column] for name, column in table.items()}.items() <= {
-        name: [row[name] for row in rows(tmp_path / "cells_tracks.csv")]
-        for name in rows(tmp_path / "cells_tracks.csv")[0]
+        name: [row[name] for row in rows_of(tmp_path / "cells_tracks.csv")]
+        for name in rows_of(tmp_path / "cells_tracks.csv")[0]
     }.items()
     with pytest.raises(UtileError, match="no planes along Z to link"):
         segment(FRAMES[0], link="z", axes="YX")

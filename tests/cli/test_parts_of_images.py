@@ -1,6 +1,5 @@
 """Labels of a part of an image are measured and exported where that part lies in the image."""
 
-import csv
 import json
 
 import numpy as np
@@ -11,6 +10,7 @@ import zarr
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileWarning
 from napari_utile.engine.files.images import write_image
+from sheets import rows_of
 
 WORDS = ["--diameter", "none", "--minimum-size", "2", "--split", "0", "--quiet"]
 SIZES = {"t": 2, "z": 3, "y": 40, "x": 60}
@@ -29,11 +29,6 @@ def stack(bright_nuclei, tmp_path):
     axes = [{"name": axis, "type": "time" if axis == "t" else "space"} for axis in SIZES]
     root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
     return path
-
-
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def number(row, name):
@@ -58,12 +53,12 @@ def test_measured_with_its_image_a_part_gives_the_table_of_its_run(stack, tmp_pa
     words = ["segment", str(stack), *WORDS, *part, *region]
     assert main([*words, "-o", str(out), "--measurements", "--into-image"]) == 0
     assert main([*words, "-o", str(tmp_path / "made.ome.zarr")]) == 0
-    wanted = rows(out / "stack_cells.csv")
+    wanted = rows_of(out / "stack_cells.csv")
     given = [out / "stack_labels.tif", tmp_path / "made.ome.zarr", tmp_path / "made.ome.zarr/labels/cells"]
     given += [stack / "labels/cells"]
     for labels in given:
         assert main(["measure", str(labels), str(stack), "-o", str(tmp_path / "a.csv")]) == 0
-        found = rows(tmp_path / "a.csv")
+        found = rows_of(tmp_path / "a.csv")
         for name in ("t", "z", "centroid_y", "centroid_x", "area_px", "intensity_mean"):
             if name in map(str.lower, wanted[0]):
                 assert [number(row, name) for row in found] == [number(row, name) for row in wanted], labels
@@ -93,7 +88,7 @@ def test_a_recipe_of_other_labels_says_nothing(stack, tmp_path):
     edited[0, 1:3, 1:3] = 1
     write_image(out / "stack_labels.tif", edited, "ZYX")
     assert main(["measure", str(out / "stack_labels.tif"), "-o", str(tmp_path / "a.csv")]) == 0
-    assert [(row["centroid_y"], row["z"]) for row in rows(tmp_path / "a.csv")] == [("1.5", "0")]
+    assert [(row["centroid_y"], row["z"]) for row in rows_of(tmp_path / "a.csv")] == [("1.5", "0")]
 
 
 def test_labels_of_other_pixels_are_refused_in_a_sentence(tmp_path, capsys):
@@ -134,7 +129,7 @@ def test_one_plane_in_a_stack_is_its_first_only_where_it_says_so(
     assert main(words) == (plane is None)
     assert ("they do not pair" in capsys.readouterr().err) == (plane is None)
     if plane is not None:
-        assert {name: rows(tmp_path / "a.csv")[0][name] for name in plane} == plane
+        assert {name: rows_of(tmp_path / "a.csv")[0][name] for name in plane} == plane
 
 
 def test_axes_of_one_plane_are_no_columns_of_the_table(bright_nuclei, tmp_path):
@@ -148,7 +143,7 @@ def test_axes_of_one_plane_are_no_columns_of_the_table(bright_nuclei, tmp_path):
     words = ["segment", str(path), "-o", str(tmp_path / "out"), *WORDS, "--measurements", "--into-image"]
     assert main(words) == 0
     assert main(["measure", str(path / "labels/cells"), str(path), "-o", str(tmp_path / "a.csv")]) == 0
-    found, wanted = rows(tmp_path / "a.csv"), rows(tmp_path / "out/flat_cells.csv")
+    found, wanted = rows_of(tmp_path / "a.csv"), rows_of(tmp_path / "out/flat_cells.csv")
     assert {"t", "z"}.isdisjoint({*found[0], *wanted[0]})
     assert [row["area_px"] for row in found] == [row["area_px"] for row in wanted]
 
@@ -177,9 +172,9 @@ def test_intensities_are_of_the_series_that_was_segmented_whatever_the_file_is_c
     recipe.write_text(json.dumps(values | {"source": recorded or values["source"]}))
     words = ["measure", str(out / "two_labels.tif"), str(image), "-o", str(tmp_path / "a.csv")]
     assert main(words) == 0
-    assert [row["intensity_mean"] for row in rows(tmp_path / "a.csv")] == ["200.0", "200.0"]
+    assert [row["intensity_mean"] for row in rows_of(tmp_path / "a.csv")] == ["200.0", "200.0"]
     assert main([*words, "--series", "0"]) == 0
-    assert [row["intensity_mean"] for row in rows(tmp_path / "a.csv")] == ["100.0", "100.0"]
+    assert [row["intensity_mean"] for row in rows_of(tmp_path / "a.csv")] == ["100.0", "100.0"]
 
 
 def test_an_image_without_the_series_that_was_segmented_is_measured_as_it_is_and_that_is_said(two, tmp_path):
@@ -191,7 +186,7 @@ def test_an_image_without_the_series_that_was_segmented_is_measured_as_it_is_and
         UtileWarning, match=r"not read as the image of the labels was: one\.tif has no series 1"
     ):
         assert main(words) == 0
-    assert [row["intensity_mean"] for row in rows(tmp_path / "a.csv")] == ["250.0", "250.0"]
+    assert [row["intensity_mean"] for row in rows_of(tmp_path / "a.csv")] == ["250.0", "250.0"]
 
 
 @pytest.mark.parametrize("recipes", [True, False], ids=["recipes", "labels-alone"])
@@ -202,11 +197,11 @@ def test_results_of_all_series_are_paired_with_their_series(two, tmp_path, recip
         for path in out.glob("*_recipe.json"):
             path.unlink()
     assert main(["measure", str(out), str(two), "-o", str(tmp_path / "a.csv")]) == 0
-    means = {(row["image"], row["intensity_mean"]) for row in rows(tmp_path / "a.csv")}
+    means = {(row["image"], row["intensity_mean"]) for row in rows_of(tmp_path / "a.csv")}
     assert means == {("two_first_labels", "100.0"), ("two_second_labels", "200.0")}
     (out / "two_third_labels.tif").write_bytes((out / "two_first_labels.tif").read_bytes())
     assert main(["measure", str(out), str(two), "-o", str(tmp_path / "a.csv")]) == 1
-    assert {(row["image"], row["intensity_mean"]) for row in rows(tmp_path / "a.csv")} == means
+    assert {(row["image"], row["intensity_mean"]) for row in rows_of(tmp_path / "a.csv")} == means
 
 
 def test_seeds_of_all_series_grow_on_their_series(two, tmp_path, capsys):
@@ -215,7 +210,7 @@ def test_seeds_of_all_series_grow_on_their_series(two, tmp_path, capsys):
     words = ["segment", str(two), "--seeds", str(out), "--seed-distance", "2", "--quiet", "-o", str(cells)]
     assert main([*words, "--measurements"]) == 0
     for name, mean in {"first": "100.0", "second": "200.0"}.items():
-        assert {row["intensity_max"] for row in rows(cells / f"two_{name}_cells.csv")} == {mean}
+        assert {row["intensity_max"] for row in rows_of(cells / f"two_{name}_cells.csv")} == {mean}
         assert main(["replay", str(cells / f"two_{name}_recipe.json"), "--quiet"]) == 0
     assert main([*words, "--series", "1"]) == 1
     assert "There are seeds of several images of two.ome.tif: leave out --series" in capsys.readouterr().err

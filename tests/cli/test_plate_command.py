@@ -1,6 +1,5 @@
 """`utile segment` on plates and folders: results by well, one table of all, conditions, parts, a quality sheet."""
 
-import csv
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,6 +21,7 @@ from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.reports.quality import ImageQuality, flags_of, worst_first
 from napari_utile.engine.store.into_image import LabelBlocks, blocks_of_planes, write_into_image
 from napari_utile.engine.windows import Window
+from sheets import rows_of
 
 WORDS = ["--diameter", "none", "--minimum-size", "2", "--split", "0", "--quiet"]
 
@@ -57,11 +57,6 @@ def make_plate(path, wells):
     return path
 
 
-def rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_a_plate_is_segmented_field_by_field_with_one_table_of_cells_and_one_of_fields(
     model, tmp_path, capsys
 ):
@@ -78,12 +73,12 @@ def test_a_plate_is_segmented_field_by_field_with_one_table_of_cells_and_one_of_
     assert "1 of 5 images failed" in said.err
     labels = tifffile.imread(out / "drugs" / "C" / "3" / "1_labels.tif")
     assert labels.max() == 4
-    fields = rows(out / "fields.csv")
+    fields = rows_of(out / "fields.csv")
     assert [(row["well"], row["field"], row["cells"]) for row in fields] == [
         ("A1", "0", "2"), ("A1", "1", "3"), ("B12", "0", "1"), ("C3", "0", ""), ("C3", "1", "4")]  # fmt: skip
     assert [row["drug"] for row in fields] == ["none", "none", "taxol", "", ""]
     assert [bool(row["failed"]) for row in fields] == [False, False, False, True, False]
-    cells = rows(out / "cells.csv")
+    cells = rows_of(out / "cells.csv")
     assert len(cells) == 10
     assert {(row["plate"], row["well"], row["drug"]) for row in cells} == {
         ("drugs", "A1", "none"), ("drugs", "B12", "taxol"), ("drugs", "C3", "")}  # fmt: skip
@@ -104,8 +99,8 @@ def test_a_field_that_was_clicked_has_no_row_of_its_labels_before(model, tmp_pat
     (tmp_path / "m.csv").write_text("index,axis-0,axis-1,kind,cell,order\n0,8,5,cell,1,0\n")
     words = ["--points", str(tmp_path / "m.csv"), "-o", str(out / "drugs" / "A" / "1" / "0_labels.tif")]
     assert main(["click", str(plate / "A" / "1" / "0"), *words, "--diameter", "none"]) == 0
-    assert [row["labels"] for row in rows(out / "fields.csv")] == ["drugs/A/1/1_labels.tif"]
-    assert len(rows(out / "cells.csv")) == 3
+    assert [row["labels"] for row in rows_of(out / "fields.csv")] == ["drugs/A/1/1_labels.tif"]
+    assert len(rows_of(out / "cells.csv")) == 3
 
 
 def test_parts_of_a_batch_do_each_image_once_and_the_last_joins_the_tables(model, tmp_path):
@@ -120,9 +115,9 @@ def test_parts_of_a_batch_do_each_image_once_and_the_last_joins_the_tables(model
         assert not (parts / "fields.csv").exists()
         assert main(["segment", str(tmp_path / "in"), "-o", str(parts), *words, "--shard", part]) == 0
     for name in ("fields.csv", "cells.csv"):
-        assert sorted(map(str, rows(parts / name))) == sorted(map(str, rows(whole / name)))
-    assert [row["dose, nM"] for row in rows(whole / "fields.csv")] == ["1", "5", "5", "5", "5"]
-    assert [row["well"] for row in rows(whole / "fields.csv")] == ["B0", "B1", "B2", "B3", "B4"]
+        assert sorted(map(str, rows_of(parts / name))) == sorted(map(str, rows_of(whole / name)))
+    assert [row["dose, nM"] for row in rows_of(whole / "fields.csv")] == ["1", "5", "5", "5", "5"]
+    assert [row["well"] for row in rows_of(whole / "fields.csv")] == ["B0", "B1", "B2", "B3", "B4"]
     for name in (f"B0{number}_s1_labels.tif" for number in range(5)):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
 
@@ -146,9 +141,9 @@ def test_tables_of_a_batch_describe_the_folder_whatever_was_done_again(model, tm
         )
 
     def told():
-        fields = {row["image"]: row["cells"] for row in rows(out / "fields.csv")}
+        fields = {row["image"]: row["cells"] for row in rows_of(out / "fields.csv")}
         path = out / "cells.csv"
-        return fields, [row["image"] for row in rows(path)] if path.exists() else None
+        return fields, [row["image"] for row in rows_of(path)] if path.exists() else None
 
     conditions = ("--measurements", "--conditions", str(tmp_path / "map.csv"))
     assert run("f1", "f2", "f3", options=conditions) == 1
@@ -157,12 +152,12 @@ def test_tables_of_a_batch_describe_the_folder_whatever_was_done_again(model, tm
     assert run("f2") == 0, "the one that failed"
     assert told() == (
         {"f1.tif": "1", "f2.tif": "2", "f3.tif": "3"}, ["f1.tif", *["f2.tif"] * 2, *["f3.tif"] * 3])  # fmt: skip
-    assert [(row["dose"], row["failed"]) for row in rows(out / "fields.csv")] == [
+    assert [(row["dose"], row["failed"]) for row in rows_of(out / "fields.csv")] == [
         ("0", ""),
         ("0", ""),
         ("7", ""),
     ]
-    assert rows(out / "cells.csv")[-1]["dose"] == "7"
+    assert rows_of(out / "cells.csv")[-1]["dose"] == "7"
     page = (out / "quality.html").read_text()
     assert page.count("data:image/png;base64,") == 3
     assert "3 images segmented with nuclei" in page
@@ -187,13 +182,13 @@ def test_parts_done_again_keep_what_else_is_in_the_folder(model, tmp_path):
     assert main(["segment", *images[:2], "-o", str(out), *words]) == 0
     for part in ("1/2", "2/2"):
         assert main(["segment", *images[1:], "-o", str(out), *words, "--shard", part]) == 0
-    assert sorted(row["image"] for row in rows(out / "fields.csv")) == [
+    assert sorted(row["image"] for row in rows_of(out / "fields.csv")) == [
         f"f{number}.tif" for number in range(1, 5)
     ]
-    assert len(rows(out / "cells.csv")) == 10
+    assert len(rows_of(out / "cells.csv")) == 10
     for part in ("1/2", "2/2"):
         assert main(["segment", *images, "-o", str(out), *WORDS, "--shard", part]) == 0
-    assert sorted(row["cells"] for row in rows(out / "fields.csv")) == ["1", "2", "3", "4"]
+    assert sorted(row["cells"] for row in rows_of(out / "fields.csv")) == ["1", "2", "3", "4"]
     assert not list(out.glob("cells*.csv"))
 
 
@@ -262,7 +257,7 @@ def test_tables_of_parts_replace_no_row_of_what_was_done_after_them(model, tmp_p
         return main(["segment", *given, "-o", str(out), *WORDS])
 
     def cells():
-        return {row["image"]: row["cells"] for row in rows(out / "fields.csv")}
+        return {row["image"]: row["cells"] for row in rows_of(out / "fields.csv")}
 
     assert run(*images, "--shard", "1/2") == 1
     tifffile.imwrite(tmp_path / "f1.tif", spots(5))
@@ -288,11 +283,11 @@ def segmented_again(tmp_path, change, name="f1_cells.csv"):
         tifffile.imwrite(path, spots(number + 1))
     words = ["-o", str(tmp_path), *WORDS, "--measurements"]
     assert main(["segment", *images, *words]) == 0
-    before = {name: rows(tmp_path / name) for name in ("fields.csv", "cells.csv")}
+    before = {name: rows_of(tmp_path / name) for name in ("fields.csv", "cells.csv")}
     text = change((tmp_path / name).read_text(encoding="utf-8"))
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     assert main(["segment", images[1], *words]) == 0
-    return before, {name: rows(tmp_path / name) for name in before}
+    return before, {name: rows_of(tmp_path / name) for name in before}
 
 
 @pytest.mark.parametrize(
@@ -341,11 +336,11 @@ def test_tables_that_excel_saved_as_utf_8_are_read(model, tmp_path):
     words = ["-o", str(tmp_path), *WORDS, "--measurements"]
     assert main(["segment", *images, *words]) == 0
     names = ("fields.csv", "f2_cells.csv")
-    before = {name: rows(tmp_path / name) for name in ("fields.csv", "cells.csv")}
+    before = {name: rows_of(tmp_path / name) for name in ("fields.csv", "cells.csv")}
     for name in names:
         (tmp_path / name).write_text((tmp_path / name).read_text(encoding="utf-8"), encoding="utf-8-sig")
     assert main(["segment", images[0], *words]) == 0
-    assert {name: rows(tmp_path / name) for name in before} == before
+    assert {name: rows_of(tmp_path / name) for name in before} == before
 
 
 def test_labels_that_grew_from_seeds_have_no_row_of_those_before(model, tmp_path):
@@ -360,7 +355,7 @@ def test_labels_that_grew_from_seeds_have_no_row_of_those_before(model, tmp_path
         assert main(["segment", images[number - 1], "-o", str(out), *seeds]) == 0
         if number == 1:
             for name in ("fields.csv", "cells.csv"):
-                assert {row["image"] for row in rows(out / name)} == {"f2.tif"}
+                assert {row["image"] for row in rows_of(out / name)} == {"f2.tif"}
             assert "f1.tif" not in (out / "quality.html").read_text()
     assert not {"fields.csv", "cells.csv", "quality.html"} & {path.name for path in out.iterdir()}
 
@@ -386,7 +381,7 @@ def test_calls_that_end_at_once_all_have_their_rows_in_the_tables(tmp_path):
 
     with ThreadPoolExecutor(len(names)) as threads:
         list(threads.map(write, names))
-    assert sorted(row["image"] for row in rows(tmp_path / "fields.csv")) == sorted(
+    assert sorted(row["image"] for row in rows_of(tmp_path / "fields.csv")) == sorted(
         f"{name}.tif" for name in names
     )
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -602,16 +597,16 @@ def test_results_of_a_plate_are_measured_and_scored_with_their_fields(model, tmp
     for labels in (out, out / "plate"):
         for images in ([str(plate)], []):
             assert main(["measure", str(labels), *images, "-o", str(table)]) == 0
-            found = [row["image"] for row in rows(table)]
+            found = [row["image"] for row in rows_of(table)]
             assert found == ["plate/A/1/0"] * 2 + ["plate/A/1/1"] * 3 + ["plate/B/12/0"]
-            assert {row.get("intensity_mean") for row in rows(table)} == ({"200.0"} if images else {None})
+            assert {row.get("intensity_mean") for row in rows_of(table)} == ({"200.0"} if images else {None})
     assert main(["evaluate", str(out / "plate"), str(out), "--csv", str(scores)]) == 0
-    assert [row["name"] for row in rows(scores)] == ["plate/A/1/0", "plate/A/1/1", "plate/B/12/0", "mean"]
+    assert [row["name"] for row in rows_of(scores)] == ["plate/A/1/0", "plate/A/1/1", "plate/B/12/0", "mean"]
     # Results of other images beside them are measured as well, and the other way round.
     tifffile.imwrite(tmp_path / "a.tif", spots(4))
     assert main(["segment", str(tmp_path / "a.tif"), "-o", str(out), *WORDS, *options]) == 0
     assert main(["measure", str(out), "-o", str(table)]) == 0
-    assert [row["image"] for row in rows(table)] == ["a" if options else "a_labels"] * 4 + found
+    assert [row["image"] for row in rows_of(table)] == ["a" if options else "a_labels"] * 4 + found
     capsys.readouterr()
     # A plate is still one image where a single file is given with it, and other folders hold no images.
     tifffile.imwrite(tmp_path / "one.tif", (spots(1) > 0).astype(np.uint16))
@@ -629,7 +624,7 @@ def test_pixels_that_are_ignored_are_those_of_their_field(model, tmp_path):
     scores = tmp_path / "b.csv"
     words = ["evaluate", str(out), str(out), "--ignore", str(out), "--csv", str(scores)]
     assert main(words) == 0
-    assert {float(row["truth_cells"]) for row in rows(scores)} == {0}
+    assert {float(row["truth_cells"]) for row in rows_of(scores)} == {0}
 
 
 @pytest.mark.parametrize("options", [[], ["--format", "ome-zarr"]], ids=["files", "stores"])
@@ -649,12 +644,12 @@ def test_results_of_a_part_of_a_plate_are_named_by_their_wells_however_they_are_
     }.items():
         for images in ([], [str(plate)]):
             assert main(["measure", str(out / given), *images, "-o", str(table)]) == 0, given
-            found = rows(table)
+            found = rows_of(table)
             assert [*dict.fromkeys(row["image"] for row in found)] == [f"plate/{name}" for name in named]
             assert {row.get("intensity_mean") for row in found} == ({"200.0"} if images else {None})
         scores = tmp_path / "b.csv"
         assert main(["evaluate", str(out / given), str(out), "--csv", str(scores)]) == (len(named) < 3)
-        assert [row["name"] for row in rows(scores)] == [*(f"plate/{name}" for name in named), "mean"]
+        assert [row["name"] for row in rows_of(scores)] == [*(f"plate/{name}" for name in named), "mean"]
     # Folders that are only called like wells have no place where no plate is meant.
     for folder in ("truth/A/1", "made/A/1"):
         (tmp_path / folder).mkdir(parents=True)
@@ -673,7 +668,7 @@ def test_a_copy_that_lies_in_folders_like_wells_is_said_and_left_out_where_no_pl
             tifffile.imwrite(tmp_path / folder / f"{name}.tif", spots(1))
     words = ["measure", str(tmp_path / "labels"), str(tmp_path / "images"), "-o", str(tmp_path / "a.csv")]
     assert main(words) == 0
-    assert [row["image"] for row in rows(tmp_path / "a.csv")] == ["a", "b"]
+    assert [row["image"] for row in rows_of(tmp_path / "a.csv")] == ["a", "b"]
     assert "ignored: a.tif, b.tif" in capsys.readouterr().err
 
 
@@ -704,7 +699,7 @@ def test_cells_that_grow_from_the_nuclei_of_a_plate_lie_and_are_measured_as_the_
     wells = [f"plate/{field}{ending}" for field in ("A/1/0", "A/1/1", "B/12/0")]
     assert sorted(path.relative_to(cells).as_posix() for path in cells.rglob(f"*{ending}")) == wells
     assert main(["measure", str(cells), str(plate), "-o", str(tmp_path / "a.csv")]) == 0
-    found = [row["image"] for row in rows(tmp_path / "a.csv")]
+    found = [row["image"] for row in rows_of(tmp_path / "a.csv")]
     assert found == ["plate/A/1/0"] * 2 + ["plate/A/1/1"] * 3 + ["plate/B/12/0"]
     # Nothing lies beside the nuclei in another layout.
     assert main([*words, "-o", str(nuclei)]) == 1

@@ -1,6 +1,5 @@
 """`utile segment --seeds`, as a user types it."""
 
-import csv
 import json
 
 import numpy as np
@@ -10,6 +9,7 @@ import tifffile
 from napari_utile import grow_seeds, segment
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
+from sheets import rows_of
 
 
 def discs(places, radius, shape=(96, 120)):
@@ -52,8 +52,7 @@ def test_each_seed_grows_to_one_cell_with_its_id(folder, capsys):
         assert both.sum() / either.sum() > 0.85
     image, seeds = (tifffile.imread(folder / name) for name in ("one.tif", "seeds/one_labels.tif"))
     np.testing.assert_array_equal(grow_seeds(image, seeds, distance=9), found)
-    with (folder / "out" / "one_cells.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(folder / "out" / "one_cells.csv")
     assert [int(row["index"]) for row in rows] == [7, 12, 300]
     assert all(1.2 < float(row["intensity_nucleus_to_cytoplasm"]) < 1.6 for row in rows)
     assert {"area_nucleus_share", "intensity_mean_ring", "area_px"} <= set(rows[0])

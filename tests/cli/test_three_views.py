@@ -1,6 +1,5 @@
 """`utile segment --three-views`, its tables and its replay."""
 
-import csv
 import json
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 import tifffile
 
 from napari_utile.cli import main
+from sheets import rows_of
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
 USUAL = ("--diameter", "none", "--measurements", "--quiet", "--three-views")
@@ -28,11 +28,6 @@ def write(path, array, axes, **spacing):
     return path
 
 
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def run(path, out, *words):
     return main(["segment", str(path), "-o", str(out), *USUAL, *words])
 
@@ -44,11 +39,11 @@ def test_a_stack_becomes_objects_with_volumes_and_the_recipe_replays(stack, tmp_
     labels = tifffile.imread(tmp_path / "balls_labels.tif")
     assert labels[4, 11, 12] == labels[6, 11, 12] == 1
     assert labels[4, 28, 27] == 2
-    first, second = rows(tmp_path / "balls_objects.csv")
+    first, second = rows_of(tmp_path / "balls_objects.csv")
     assert float(first["volume_px"]) == np.count_nonzero(labels == 1)
     assert float(second["volume_um3"]) == np.count_nonzero(labels == 2) / 4
     assert float(first["z_extent_um"]) == pytest.approx(int(first["planes"]) * 1.0)
-    assert {row["object"] for row in rows(tmp_path / "balls_cells.csv")} == {"1", "2"}
+    assert {row["object"] for row in rows_of(tmp_path / "balls_cells.csv")} == {"1", "2"}
     assert tifffile.imread(tmp_path / "balls_probability.tif").shape == labels.shape
     recipe = json.loads((tmp_path / "balls_recipe.json").read_text())
     assert recipe["volume"] == {"three_views": True, "plane_distance": 2.0}
@@ -63,7 +58,7 @@ def test_each_time_point_is_a_volume_and_ids_go_on(stack, tmp_path, capsys):
     assert "3 objects" in capsys.readouterr().out
     labels = tifffile.imread(tmp_path / "film_labels.tif")
     assert [np.unique(time).tolist() for time in labels] == [[0, 1, 2], [0, 3]]
-    assert [row["t"] for row in rows(tmp_path / "film_objects.csv")] == ["0", "0", "1"]
+    assert [row["t"] for row in rows_of(tmp_path / "film_objects.csv")] == ["0", "0", "1"]
     assert main(["replay", str(tmp_path / "film_recipe.json"), "--quiet"]) == 0
 
 

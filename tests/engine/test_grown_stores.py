@@ -1,6 +1,5 @@
 """Seeds that grow into a store grow to the cells of one piece, to the bit, however they are cut, stopped or resumed."""
 
-import csv
 import json
 import shutil
 
@@ -24,6 +23,7 @@ from napari_utile.engine.store.table import path_of_table
 from napari_utile.engine.store.verify import replay_store, verify_store
 from napari_utile.engine.store.versions import write_part
 from napari_utile.engine.windows import Window
+from sheets import rows_of
 from stores import image_of, labels_in
 
 SHAPE = (150, 230)
@@ -101,8 +101,7 @@ def test_measurements_are_those_of_one_piece(folder, tmp_path, words, small_bloc
     assert grow(folder, place, *words, "--measurements") == 0
 
     def table(path):
-        with path.open() as file:
-            return {int(row["index"]): row for row in csv.DictReader(file)}
+        return {int(row["index"]): row for row in rows_of(path)}
 
     one, blocks = table(tmp_path / "one" / "image_cells.csv"), table(place / "tables" / "cells.csv")
     assert one.keys() == blocks.keys()

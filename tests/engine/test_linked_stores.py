@@ -1,6 +1,5 @@
 """Stores whose planes are linked: the ids of linking whole planes, whatever the blocks, stopped anywhere."""
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -26,6 +25,7 @@ from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.store.verify import replay_store, verify_store
 from napari_utile.engine.store.versions import read_part, undo_version, write_part
 from napari_utile.engine.windows import Window
+from sheets import rows_of
 from stores import fill, image_of, labels_in
 
 SHAPE = (90, 130)
@@ -163,19 +163,14 @@ def tracked(tmp_path: Path, tracked_once):
     return shutil.copytree(place, tmp_path / "a"), planes
 
 
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def test_tables_name_tracks_and_measure_them(tracked) -> None:
     place, _ = tracked
     labels = labels_in(place)
-    cells = [rows(place / "tables" / f"cells_T{frame}.csv") for frame in range(3)]
+    cells = [rows_of(place / "tables" / f"cells_T{frame}.csv") for frame in range(3)]
     for frame, table in enumerate(cells):
         assert [int(row["track_id"]) for row in table] == [int(row["index"]) for row in table]
         assert {int(row["index"]) for row in table} == set(np.unique(labels[frame]).tolist()) - {0}
-    tracks = rows(place / "tables" / "tracks.csv")
+    tracks = rows_of(place / "tables" / "tracks.csv")
     assert [int(row["track_id"]) for row in tracks] == list(range(1, labels.max() + 1))
     for row in tracks:
         frames = [frame for frame in range(3) if (labels[frame] == int(row["track_id"])).any()]

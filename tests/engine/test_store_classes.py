@@ -1,6 +1,5 @@
 """Stores of models that tell classes apart: their layer, the class of each cell, and what each class covers."""
 
-import csv
 import dataclasses
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from napari_utile.engine.store.plan import load_plan
 from napari_utile.engine.store.versions import read_part, undo_version, write_part
 from napari_utile.engine.training.classes import with_classes
 from napari_utile.engine.windows import Window
+from sheets import rows_of
 from stores import fill, image_of, labels_in
 
 NAMES = ("live", "dead")
@@ -66,11 +66,6 @@ def classes_in(place):
     return zarr.open_array(place / "labels/classes/0", mode="r")[...]
 
 
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.mark.parametrize("side", [32, 256])
 @pytest.mark.parametrize("masked", [False, True])
 def test_layer_table_and_shares_are_those_of_an_image_in_memory(tmp_path: Path, kinds, side, masked) -> None:
@@ -81,7 +76,9 @@ def test_layer_table_and_shares_are_those_of_an_image_in_memory(tmp_path: Path, 
     whole = in_memory(kinds, plane, mask)
     np.testing.assert_array_equal(labels_in(tmp_path / "a"), whole.labels)
     np.testing.assert_array_equal(classes_in(tmp_path / "a"), whole.classes.layer)
-    assert [row["class"] for row in rows(tmp_path / "a/tables/cells.csv")] == whole.classes.of_cells.tolist()
+    assert [
+        row["class"] for row in rows_of(tmp_path / "a/tables/cells.csv")
+    ] == whole.classes.of_cells.tolist()
     assert masked or set(whole.classes.of_cells) == set(NAMES)
     assert result.covered == pytest.approx(whole.classes.covered)
     ome = zarr.open_group(tmp_path / "a/labels", mode="r").attrs["ome"]
@@ -97,19 +94,19 @@ def test_linked_planes_keep_the_classes_of_their_cells(tmp_path: Path, kinds) ->
     for number, plane in enumerate(planes):
         whole = in_memory(kinds, plane)
         np.testing.assert_array_equal(classes_in(tmp_path / "a")[number], whole.classes.layer)
-        table = rows(tmp_path / "a" / "tables" / f"cells_Z{number}.csv")
+        table = rows_of(tmp_path / "a" / "tables" / f"cells_Z{number}.csv")
         assert sorted(row["class"] for row in table) == sorted(whole.classes.of_cells)
 
 
 def test_edited_cells_keep_their_class_and_new_ones_have_none(tmp_path: Path, kinds) -> None:
     planes, place = [ImagePlane(image_of()[None])], tmp_path / "a"
     made(place, kinds, planes)
-    before_kinds, before_table = classes_in(place), rows(place / "tables/cells.csv")
+    before_kinds, before_table = classes_in(place), rows_of(place / "tables/cells.csv")
     window = Window.whole((120, 190))
     before = read_part(place, 0, window)
     after = before.copy()
     cell = int(before[before > 0][0])
-    word = next(row["class"] for row in rows(place / "tables/cells.csv") if int(row["index"]) == cell)
+    word = next(row["class"] for row in rows_of(place / "tables/cells.csv") if int(row["index"]) == cell)
     y, x = (int(each[0]) for each in np.nonzero(before == 0))
     after[y, x] = cell
     empty = np.argwhere(after == 0)[-1]
@@ -117,7 +114,7 @@ def test_edited_cells_keep_their_class_and_new_ones_have_none(tmp_path: Path, ki
     gone = int(before.max())
     after[before == gone] = 0
     write_part(place, 0, window, before, after, planes)
-    kinds_now, table = classes_in(place), rows(place / "tables/cells.csv")
+    kinds_now, table = classes_in(place), rows_of(place / "tables/cells.csv")
     assert ((kinds_now == 0) | (read_part(place, 0, window) > 0)).all()
     assert kinds_now[y, x] == 1 + NAMES.index(word)
     assert kinds_now[tuple(empty)] == 0
@@ -127,7 +124,7 @@ def test_edited_cells_keep_their_class_and_new_ones_have_none(tmp_path: Path, ki
     assert gone not in words
     undo_version(place, planes)
     np.testing.assert_array_equal(classes_in(place), before_kinds)
-    assert rows(place / "tables/cells.csv")[0].keys() == table[0].keys()
-    assert {row["index"] for row in rows(place / "tables/cells.csv")} == {
+    assert rows_of(place / "tables/cells.csv")[0].keys() == table[0].keys()
+    assert {row["index"] for row in rows_of(place / "tables/cells.csv")} == {
         row["index"] for row in before_table
     }

@@ -1,5 +1,4 @@
 import argparse
-import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from skimage.io import imread
 
 from napari_utile import cli
 from napari_utile.cli import demo
+from sheets import rows_of
 
 TOP = Path(__file__).parents[2]
 
@@ -42,8 +42,7 @@ def test_the_demo_without_a_display_says_what_it_wrote(demonstrated):
 def test_the_demo_measures_each_instance_that_it_labels(demonstrated):
     folder, printed = demonstrated
     labels = tifffile.imread(folder / "part_labels.tif")
-    with (folder / "part_measurements.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(folder / "part_measurements.csv")
     assert labels.shape == (120, 140)
     assert len(rows) >= 3
     assert [int(row["index"]) for row in rows] == np.unique(labels[labels > 0]).tolist()

@@ -1,6 +1,5 @@
 """A newcomer's way: from napari's start to measured cells of a stack of three planes, saved, with the mouse alone."""
 
-import csv
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_utile.engine.files.images import read_image
 from napari_utile.widgets.parts.plane_picker import ALL
 from napari_utile.widgets.workbench.dock import Workbench
+from sheets import rows_of
 
 pytestmark = pytest.mark.real_window
 
@@ -65,8 +65,7 @@ def test_from_the_start_to_saved_measurements_of_three_planes(
     qtbot.waitUntil(lambda: "Saved" in form.status.text(), timeout=WAIT)
     assert asked.start == str(target), "beside the image"
     np.testing.assert_array_equal(read_image(target, as_labels=True).data, cells.data)
-    with stack.with_name("my_stack_cells.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(stack.with_name("my_stack_cells.csv"))
     assert len(rows) == 15
     assert {"label", "area_px", "intensity_mean"} <= set(rows[0])
     assert stack.with_name("my_stack_recipe.json").is_file()

@@ -1,7 +1,5 @@
 """Tours of the real window at 1280 x 800, with the mouse: open, segment, correct, measure, save, close by X, reopen."""
 
-import csv
-
 import numpy as np
 import pytest
 import tifffile
@@ -12,6 +10,7 @@ from scipy import ndimage
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
+from sheets import rows_of
 from simulation.film import simulate_film
 from simulation.simulate import PRESETS, simulate
 from window import CONTROL, SHIFT, Window
@@ -200,8 +199,7 @@ def test_from_a_file_to_saved_results_and_back(make_napari_viewer, qtbot, tmp_pa
     tour.press(page.form.save)
     tour.until(lambda: "Saved" in page.form.status.text())
     tour.shoot("saved")
-    with tour.path.with_name(f"{kind.__name__}_cells.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == count
+    assert len(rows_of(tour.path.with_name(f"{kind.__name__}_cells.csv"))) == count
     saved = read_image(tour.path.with_name(f"{kind.__name__}_labels.tif"), as_labels=True).data
     np.testing.assert_array_equal(saved, tour.cells.data)
 

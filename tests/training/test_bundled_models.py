@@ -1,7 +1,5 @@
 """What bundled models are made of: every image has a licence that lets anybody use the weights."""
 
-import csv
-
 import pytest
 import torch
 
@@ -13,18 +11,14 @@ from napari_utile.engine.fitting.ranking import NOT_KNOWN
 from napari_utile.engine.models.catalogue import candidates, list_models
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.networks.families import build_network
+from sheets import rows_of
 
 FREE = {"CC0-1.0", "MIT", "BSD-3-Clause", "CC-BY-3.0", "CC-BY-3.0-US"}
 """Licences that allow commercial use; what they ask for is a notice."""
 
 
-def rows() -> list[dict[str, str]]:
-    with MANIFEST.open() as file:
-        return list(csv.DictReader(file))
-
-
 def test_every_training_image_has_a_licence_that_allows_commercial_use() -> None:
-    for row in rows():
+    for row in rows_of(MANIFEST):
         assert row["licence"] in FREE, row
         assert row["licence"] == DATA_SETS[row["data_set"]].licence, row
         assert set(row["models"].split()) <= set(PLANS), row
@@ -40,7 +34,7 @@ def test_no_data_set_is_non_commercial_or_unknown() -> None:
 
 @pytest.mark.shared_data
 def test_the_manifest_lists_exactly_what_the_models_are_trained_on(shared_data) -> None:
-    assert rows() == manifest_rows(shared_data)
+    assert rows_of(MANIFEST) == manifest_rows(shared_data)
 
 
 @pytest.mark.parametrize("name", sorted(PLANS))

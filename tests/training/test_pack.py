@@ -1,6 +1,5 @@
 """Images for another machine in one file, and the script that uses them there."""
 
-import csv
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from bundled.images import read_part
 from bundled.models import PLANS, Part
 from pack import LARGER, pack, packed
+from sheets import rows_of
 
 TRAINING = Path(__file__).parents[2] / "training"
 
@@ -32,8 +32,7 @@ def test_what_unpacks_is_read_like_the_original(annotated_data, tmp_path) -> Non
                 pixels = np.asarray(one.plane.data, float), np.asarray(other.plane.data, float)
                 assert pixels[0].shape == pixels[1].shape
                 assert np.corrcoef(pixels[0].ravel(), pixels[1].ravel())[0, 1] > 0.999
-    with (tmp_path / "there" / "dsb2018_stage1" / "index.csv").open() as file:
-        assert "he_1" not in {row["name"] for row in csv.DictReader(file)}
+    assert "he_1" not in {row["name"] for row in rows_of(tmp_path / "there" / "dsb2018_stage1" / "index.csv")}
 
 
 def test_large_cells_are_shrunk_to_a_little_more_than_the_model_shows() -> None:

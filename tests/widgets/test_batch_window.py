@@ -1,6 +1,5 @@
 """A batch in a window: open layers, files and folders; what fails is named; cancelled, what is done stays."""
 
-import csv
 import shlex
 
 import numpy as np
@@ -12,6 +11,7 @@ from qtpy.QtTest import QTest
 from napari_utile.engine.files.images import read_image, write_image
 from napari_utile.widgets.batch.tab import open_batch
 from napari_utile.widgets.viewer.layers import session_of
+from sheets import rows_of
 
 pytestmark = pytest.mark.real_window
 
@@ -90,8 +90,7 @@ def test_layers_files_and_folders_are_segmented_and_what_fails_is_named(viewer, 
     assert live.pixel_size == pytest.approx((0.5, 0.5))
     assert (results / "quality.html").is_file()
     assert tab.open_sheet.isEnabled()
-    with (results / "fields.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 5
+    assert len(rows_of(results / "fields.csv")) == 5
     assert (results / "field1 2_labels.tif").is_file(), "a layer of the same name as a file"
 
     press(tab.copy_command)

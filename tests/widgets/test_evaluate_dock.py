@@ -1,6 +1,5 @@
 """The Evaluate dock, by what users press and see."""
 
-import csv
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from napari_utile.widgets.pages.evaluate import page as page_module
 from napari_utile.widgets.pages.evaluate.page import EvaluatePage
 from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of
+from sheets import rows_of
 
 TRUTH = np.zeros((60, 80), np.int32)
 TRUTH[5:15, 5:15] = 1
@@ -446,8 +446,7 @@ def test_the_sweep_offers_its_best_to_the_segment_dock(dock: EvaluatePage, viewe
 def test_scores_are_saved_as_a_table_and_a_page(dock: EvaluatePage, tmp_path: Path) -> None:
     evaluated(dock)
     dock.export_csv(str(tmp_path / "scores.csv"))
-    with (tmp_path / "scores.csv").open(newline="") as file:
-        [row] = list(csv.DictReader(file))
+    [row] = rows_of(tmp_path / "scores.csv")
     assert row["prediction"] == "predicted"
     assert float(row["ap50"]) == pytest.approx(1 / 6)
     dock.export_report(str(tmp_path / "report.html"))

@@ -1,6 +1,5 @@
 """All planes of a stack segmented by one press, and the result saved, as a newcomer does it."""
 
-import csv
 import json
 from dataclasses import replace
 
@@ -23,6 +22,7 @@ from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.own_pictures import is_cells
 from pages import page_of
 from pictures import bright_discs
+from sheets import rows_of
 
 WAIT = 60_000
 CENTRES = ((20, 25), (50, 70)), ((30, 40),), ((15, 90), (60, 20), (40, 60))
@@ -125,8 +125,7 @@ def test_saved_results_are_those_of_the_command_and_open_again(viewer, page, qtb
     assert [np.array_equal(one > 0, other > 0) for one, other in zip(saved, theirs, strict=True)] == [
         True
     ] * 3
-    with open(tmp_path / "mine" / "film_cells.csv", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(tmp_path / "mine" / "film_cells.csv")
     assert [row["z"] for row in rows] == ["0", "0", "1", "2", "2", "2"]
     assert {"label", "index", "area_px", "intensity_mean"} <= set(rows[0])
     assert any(name.startswith("area_") and "px" not in name for name in rows[0])
