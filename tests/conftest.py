@@ -67,7 +67,7 @@ def _what_is_there_already_is_not_looked_through(request: pytest.FixtureRequest)
     napari lets Python look through all objects whenever a layer or a window goes, a third of a second each time. What
     a test makes is looked at as ever.
     """
-    if "make_napari_viewer" in request.fixturenames:
+    if "make_napari_viewer" in request.fixturenames or request.node.get_closest_marker("real_window"):
         gc.collect()
         gc.freeze()
 

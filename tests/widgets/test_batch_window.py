@@ -24,13 +24,6 @@ def _fast(bright_nuclei):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1280, 800)
-    return viewer
-
-
-@pytest.fixture
 def tab(viewer, tmp_path):
     tab = open_batch(viewer)
     tab.target.setText(str(tmp_path / "results"))

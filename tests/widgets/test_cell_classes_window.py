@@ -18,13 +18,6 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1280, 800)
-    return viewer
-
-
-@pytest.fixture
 def page(viewer, qtbot, bright_nuclei):
     labels = np.zeros((100, 100), np.int32)
     for number, (y, x) in enumerate(((20, 20), (20, 70), (70, 20), (70, 70)), start=1):

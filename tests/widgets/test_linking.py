@@ -28,15 +28,10 @@ from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from pages import page_of
 from pictures import bright_discs
 
+pytestmark = pytest.mark.usefixtures("bright_nuclei")
+
 WAIT = 240_000
 FRAMES = [((20, 25), (50, 70)), ((22, 27), (50, 72)), ((24, 29), (50, 74)), ((26, 31), (50, 76))]
-
-
-@pytest.fixture
-def viewer(make_napari_viewer, bright_nuclei):
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1280, 800)
-    return viewer
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tifffile
-from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.layers._source import layer_source
 from qtpy.QtCore import Qt
@@ -24,6 +23,8 @@ from pages import page_of
 from pictures import bright_discs
 from sheets import rows_of
 
+pytestmark = pytest.mark.usefixtures("bright_nuclei")
+
 WAIT = 60_000
 CENTRES = ((20, 25), (50, 70)), ((30, 40),), ((15, 90), (60, 20), (40, 60))
 
@@ -31,11 +32,6 @@ CENTRES = ((20, 25), (50, 70)), ((30, 40),), ((15, 90), (60, 20), (40, 60))
 @pytest.fixture
 def stack():
     return np.stack([bright_discs(centres=each) for each in CENTRES])
-
-
-@pytest.fixture
-def viewer(bright_nuclei):
-    return ViewerModel()
 
 
 @pytest.fixture

@@ -28,9 +28,7 @@ def cells():
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1280, 800)
+def viewer(viewer):
     viewer.add_image((cells() * 40).astype(np.uint8), name="image")
     viewer.add_labels(cells(), name="cells")
     return viewer

@@ -42,13 +42,6 @@ def batch(tmp_path):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1280, 800)
-    return viewer
-
-
-@pytest.fixture
 def tab(viewer, qtbot, batch):
     dock = Workbench(viewer)
     viewer.window.add_dock_widget(dock, name="U-Tile")

@@ -8,8 +8,6 @@ import dask.array as da
 import numpy as np
 import pytest
 import torch
-from napari.components import ViewerModel
-from npe2 import PluginManager
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
@@ -45,13 +43,6 @@ def model_file(tmp_path, make_bright_model):
 @pytest.fixture(scope="module")
 def image():
     return simulate("nuclei", height=96, width=128, cells=8, seed=3).image
-
-
-@pytest.fixture
-def viewer():
-    """A viewer without a window: made in no time."""
-    PluginManager.instance().discover()  # with a window, napari does it
-    return ViewerModel()
 
 
 @pytest.fixture

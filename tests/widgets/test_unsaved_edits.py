@@ -34,13 +34,6 @@ def folder():
     return user_model_folder()
 
 
-@pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1280, 800)
-    return viewer
-
-
 def dock_of(viewer):
     dock = Workbench(viewer)
     viewer.window.add_dock_widget(dock, name="U-Tile")
