@@ -18,28 +18,24 @@ import torch
 from torch import Tensor, nn
 
 from napari_utile.engine.networks.geometry import Geometry, Step, geometry_of, smallest_sizes
-from napari_utile.engine.networks.network import Network
-from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.networks.network import Network, ValidConfig, convolution
+from napari_utile.engine.networks.unet import initialise
+from napari_utile.engine.parameters import Bounds
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)
 """3x3 convolutions of each block, before its pooling."""
 WIDTHS = (1, 2, 4, 8, 8)
 """Channels of each block over those of the first: 64, 128, 256, 512, 512."""
+FUSIONS = {32: 0, 16: 1, 8: 2}
+"""Poolings that are fused at each stride."""
 HEAD_WIDTH, HEAD_KERNEL = 64, 7
 """The head's channels over the width (4096 over 64), and its first kernel."""
 
 
 @dataclass(frozen=True)
-class FCNConfig:
+class FCNConfig(ValidConfig):
     """What an FCN is made of; width 64 without batch normalisation is the network of the paper (134 M parameters)."""
 
-    in_channels: Annotated[
-        int, Bounds(1, 64, label="Input channels", help="Image channels the network reads.")
-    ] = 1
-    classes: Annotated[
-        int,
-        Bounds(2, 64, label="Classes", help="Output channels: one a class, and those of further outputs."),
-    ] = 2
     width: Annotated[
         int, Bounds(1, 256, label="Width", help="Channels of the first block; the head has 64 times as many.")
     ] = 64
@@ -49,9 +45,6 @@ class FCNConfig:
     dropout: Annotated[
         float, Bounds(0, 0.95, step=0.05, label="Dropout", help="Share of features dropped in the head.")
     ] = 0.5
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
 
 
 class FCN(Network):
@@ -79,8 +72,8 @@ class FCN(Network):
                 *(
                     layer
                     for index in range(count)
-                    for layer in _convolution(
-                        inputs[block + (index > 0)], widths[block], 3, config.batch_norm
+                    for layer in convolution(
+                        inputs[block + (index > 0)], widths[block], batch_norm=config.batch_norm
                     )
                 )
             )
@@ -88,9 +81,9 @@ class FCN(Network):
         )
         wide = HEAD_WIDTH * config.width
         self.head = nn.Sequential(
-            *_convolution(widths[-1], wide, HEAD_KERNEL, config.batch_norm),
+            *convolution(widths[-1], wide, HEAD_KERNEL, batch_norm=config.batch_norm),
             nn.Dropout(config.dropout),
-            *_convolution(wide, wide, 1, config.batch_norm),
+            *convolution(wide, wide, 1, batch_norm=config.batch_norm),
             nn.Dropout(config.dropout),
         )
         self.score = nn.Conv2d(wide, config.classes, 1)
@@ -104,7 +97,7 @@ class FCN(Network):
     @property
     def skips(self) -> int:
         """How many poolings are fused: 0, 1 or 2."""
-        return {32: 0, 16: 1, 8: 2}[self.stride]
+        return FUSIONS[self.stride]
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits (N, K, Y, X) of an image (N, C, Y + 2 halo, X + 2 halo)."""
@@ -143,11 +136,8 @@ class FCN(Network):
         self.load_state_dict({**own, **taken})
 
     def _initialise(self) -> None:
-        for module in (*self.blocks.modules(), *self.head.modules()):
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialise(self.blocks)
+        initialise(self.head)
         nn.init.normal_(self.score.weight, std=0.01)
         for score in (self.score, *self.skip_scores):
             assert isinstance(score, nn.Conv2d)
@@ -163,15 +153,12 @@ class FCN(Network):
     def largest_features(self, output: tuple[int, int]) -> int:
         """Return how many numbers the largest two neighbouring layers hold at once; the skips' are few."""
         layers = [
-            self._input_area(output) * self.config.in_channels,
+            self.input_area(output) * self.config.in_channels,
             *(held for _, held in self._layers(output)),
         ]
-        skips: int = self.config.width * self._input_area(output) // 16  # pool3 and pool4 are kept
+        skips: int = self.config.width * self.input_area(output) // 16  # pool3 and pool4 are kept
         largest: int = max(a + b for a, b in pairwise(layers))
         return largest + skips
-
-    def _input_area(self, output: tuple[int, int]) -> int:
-        return (output[0] + 2 * self.geometry.halo) * (output[1] + 2 * self.geometry.halo)
 
     def _layers(self, output: tuple[int, int]) -> Iterator[tuple[int, int]]:
         """Yield (operations, numbers held) of each layer."""
@@ -228,7 +215,7 @@ def fcn_geometry(stride: int) -> tuple[Geometry, tuple[int, ...]]:
     skips: list[
         tuple[int, list[Step]]
     ] = []  # block whose pooling is fused, steps from there to the fusion's output
-    fusions = {32: 0, 16: 1, 8: 2}[stride]
+    fusions = FUSIONS[stride]
     for index in range(fusions):
         inner = [*inner, fuse]
         before, after = smallest_sizes(inner)
@@ -258,13 +245,6 @@ def bilinear_up(classes: int, stride: int) -> nn.ConvTranspose2d:
         for each in range(classes):
             up.weight[each, each] = tent[:, None] * tent[None, :]
     return up
-
-
-def _convolution(inputs: int, outputs: int, kernel: int, batch_norm: bool) -> Iterator[nn.Module]:
-    yield nn.Conv2d(inputs, outputs, kernel, bias=not batch_norm)
-    if batch_norm:
-        yield nn.BatchNorm2d(outputs)
-    yield nn.ReLU(inplace=True)
 
 
 def _cropped(x: Tensor, pixels: int) -> Tensor:

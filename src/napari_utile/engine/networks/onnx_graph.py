@@ -63,14 +63,11 @@ class OnnxNetwork(ForeignNetwork):
 
     def flops(self, output: tuple[int, int]) -> int:
         """Return the floating point operations for one tile of `output` (Y, X) pixels."""
-        return int(self.config.flops_per_pixel * self._input_area(output))
+        return int(self.config.flops_per_pixel * self.input_area(output))
 
     def largest_features(self, output: tuple[int, int]) -> int:
         """Return how many numbers are held at once, about."""
-        return int(self.config.numbers_per_pixel * self._input_area(output))
-
-    def _input_area(self, output: tuple[int, int]) -> int:
-        return (output[0] + 2 * self.geometry.halo) * (output[1] + 2 * self.geometry.halo)
+        return int(self.config.numbers_per_pixel * self.input_area(output))
 
 
 def open_graph(graph: bytes) -> Any:

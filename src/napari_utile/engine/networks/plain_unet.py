@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_utile.engine.networks.foreign import ForeignConfig, ForeignNetwork, grid_cells
+from napari_utile.engine.networks.network import two_convolutions
 from napari_utile.engine.networks.unet import unet_geometry
 
 UPS = ("transposed", "bilinear", "nearest")
@@ -93,17 +94,14 @@ class PlainUNet(ForeignNetwork):
 
     def flops(self, output: tuple[int, int]) -> int:
         """Return the floating point operations (two a multiply-add) for one tile of `output` (Y, X) pixels."""
-        area = self._input_area(output)
+        area = self.input_area(output)
         return sum(2 * weights * area >> 2 * level for level, weights in self._layers())
 
     def largest_features(self, output: tuple[int, int]) -> int:
         """Return how many numbers are held at once, at most: all skips, and two layers of the full resolution."""
-        area = self._input_area(output)
+        area = self.input_area(output)
         kept = sum(width * area >> 2 * level for level, width in enumerate(self.config.widths))
         return kept + 3 * self.config.widths[0] * area
-
-    def _input_area(self, output: tuple[int, int]) -> int:
-        return (output[0] + 2 * self.geometry.halo) * (output[1] + 2 * self.geometry.halo)
 
     def _layers(self) -> Iterator[tuple[int, int]]:
         """Yield (level, weights) of each 3x3 convolution."""
@@ -113,13 +111,8 @@ class PlainUNet(ForeignNetwork):
                     yield level, layer.weight.numel()
 
     def _pair(self, inputs: int, outputs: int) -> nn.Sequential:
-        layers: list[nn.Module] = []
-        for channels in (inputs, outputs):
-            layers.append(nn.Conv2d(channels, outputs, 3, padding=1, bias=self.config.bias))
-            if self.config.batch_norm:
-                layers.append(nn.BatchNorm2d(outputs))
-            layers.append(nn.ReLU(inplace=True))
-        return nn.Sequential(*layers)
+        config = self.config
+        return two_convolutions(inputs, outputs, batch_norm=config.batch_norm, bias=config.bias, padding=1)
 
     def _enlarge(self, inputs: int, outputs: int) -> nn.Module:
         if self.config.up == "transposed":

@@ -18,21 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from napari_utile.engine.networks.geometry import Geometry, Step, geometry_of, smallest_sizes
-from napari_utile.engine.networks.network import Network
-from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.networks.network import Network, ValidConfig, two_convolutions
+from napari_utile.engine.parameters import Bounds
 
 
 @dataclass(frozen=True)
-class UNetConfig:
+class UNetConfig(ValidConfig):
     """What a U-Net is made of; the defaults are the network of 2015 (31.0 M parameters)."""
 
-    in_channels: Annotated[
-        int, Bounds(1, 64, label="Input channels", help="Image channels the network reads.")
-    ] = 1
-    classes: Annotated[
-        int,
-        Bounds(2, 64, label="Classes", help="Output channels: one a class, and those of further outputs."),
-    ] = 2
     width: Annotated[
         int, Bounds(1, 256, label="Width", help="Channels of the first level; each level below doubles them.")
     ] = 64
@@ -46,9 +39,6 @@ class UNetConfig:
         float,
         Bounds(0, 0.95, step=0.05, label="Dropout", help="Share of features dropped at the deepest levels."),
     ] = 0.5
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
 
 
 class UNet(Network):
@@ -72,14 +62,14 @@ class UNet(Network):
         widths = [config.width << level for level in range(config.depth + 1)]  # 64, 128, 256, 512, 1024
         inputs = [config.in_channels, *widths]
         self.down = nn.ModuleList(
-            two_convolutions(inputs[level], widths[level], config.batch_norm)
+            two_convolutions(inputs[level], widths[level], batch_norm=config.batch_norm)
             for level in range(config.depth + 1)
         )
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(widths[level + 1], widths[level], 2, stride=2) for level in range(config.depth)
         )
         self.merge = nn.ModuleList(
-            two_convolutions(2 * widths[level], widths[level], config.batch_norm)
+            two_convolutions(2 * widths[level], widths[level], batch_norm=config.batch_norm)
             for level in range(config.depth)
         )
         self.dropout = nn.Dropout(config.dropout)
@@ -115,15 +105,12 @@ class UNet(Network):
         """Return how many numbers the largest two neighbouring layers and the open skips hold at once."""
         layers = [(kept, features) for kept, _, features in self._layers(output)]
         most, open_skips = 0, 0
-        previous = self.config.in_channels * self._input_area(output)
+        previous = self.config.in_channels * self.input_area(output)
         for kept, features in layers:
             most = max(most, previous + features + open_skips)
             open_skips += kept
             previous = features
         return most
-
-    def _input_area(self, output: tuple[int, int]) -> int:
-        return (output[0] + 2 * self.geometry.halo) * (output[1] + 2 * self.geometry.halo)
 
     def _layers(self, output: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
         """Yield (numbers kept for a skip, operations, numbers held) of each convolution."""
@@ -148,17 +135,6 @@ class UNet(Network):
                 yield 0, 2 * 9 * inputs * width * y * x, width * y * x
             channels = width
         yield 0, 2 * channels * config.classes * y * x, config.classes * y * x
-
-
-def two_convolutions(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:
-    """Two valid 3x3 convolutions, each followed by a ReLU: 4 pixels a side are lost."""
-    layers: list[nn.Module] = []
-    for channels in (inputs, outputs):
-        layers.append(nn.Conv2d(channels, outputs, 3, bias=not batch_norm))
-        if batch_norm:
-            layers.append(nn.BatchNorm2d(outputs))
-        layers.append(nn.ReLU(inplace=True))
-    return nn.Sequential(*layers)
 
 
 def unet_geometry(depth: int) -> tuple[Geometry, tuple[int, ...]]:
