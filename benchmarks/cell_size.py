@@ -23,8 +23,7 @@ from scipy import ndimage
 from timing import options
 
 from napari_utile.engine.inference import size
-from napari_utile.engine.metrics.contingency import contingency
-from napari_utile.engine.metrics.matching import match
+from napari_utile.engine.metrics.cells import average_precision
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment import segment
@@ -34,11 +33,6 @@ FLUORESCENCE = (("dsb2018_stage1", "fl_"), ("mnfinder_fluo_nuclei", ""), ("bbbc0
 NOT_CELLS = ("isbi2012_em_noncommercial", "plantseg_3d", "stardist_3d_example")
 MOST_PIXELS = 4_000_000
 """Larger images are left out of the enlarged ones."""
-
-
-def average_precision(labels: np.ndarray, truth: np.ndarray) -> float:
-    """Return AP at IoU 0.5."""
-    return float(match(contingency(labels, truth), 0.5).average_precision)
 
 
 def sets(data: Path, every: int) -> Iterator[tuple[str, Sequence[Annotated]]]:

@@ -29,8 +29,7 @@ from timing import options
 from napari_utile.engine.fitting.cells import LEAST_CELLS, fit_to_cells
 from napari_utile.engine.fitting.ranking import suggest
 from napari_utile.engine.inference.sized import with_size
-from napari_utile.engine.metrics.contingency import contingency
-from napari_utile.engine.metrics.matching import match
+from napari_utile.engine.metrics.cells import average_precision
 from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.parameters import from_json, to_json
@@ -81,8 +80,7 @@ KINDS = (
 
 def read_images(data: Path, kind: Kind, split: str) -> list[AnnotatedImage]:
     """Read the annotated images of a kind."""
-    images = read_part(data, Part(kind.folder, kind.start), split)
-    return [AnnotatedImage(each.plane, each.labels) for each in images if each.labels.any()]
+    return [each for each in read_part(data, Part(kind.folder, kind.start), split) if each.labels.any()]
 
 
 def typical(images: Sequence[AnnotatedImage], count: int) -> list[AnnotatedImage]:
@@ -112,7 +110,7 @@ def precision(
         sized = Run(with_size(replace(params, instances=None), image.plane, model)).result
         instances = suggested_instances(model.card, sized.known_diameter, **values)
         made = Run(segment_steps(image.plane, replace(sized, instances=instances), model=model)).result
-        scores.append(match(contingency(made.labels, image.labels)).average_precision)
+        scores.append(average_precision(made.labels, image.labels))
     return float(np.mean(scores))
 
 

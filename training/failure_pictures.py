@@ -20,6 +20,7 @@ from scipy import ndimage
 
 from bundled.data_sets import DATA_SETS
 from bundled.models import PLANS
+from napari_utile.engine.metrics.cells import average_precision
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.library import load_model
@@ -47,7 +48,7 @@ def worst(name: str, data: Path, most: int | None) -> list[Failure]:
     failures: dict[str, Failure] = {}
     for case in cases_of(data, plan, plan.parts, most):
         found = segmented(model, case, "given").labels
-        precision = match(contingency(found, case.image.labels)).average_precision
+        precision = average_precision(found, case.image.labels)
         print(f"{case.group} {case.image.name}: {precision:.2f}", flush=True)
         folder = case.image.folder
         if folder not in failures or precision < failures[folder].precision:

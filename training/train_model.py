@@ -29,7 +29,6 @@ from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.provenance.recipe import versions
 from napari_utile.engine.steps import Run
-from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.data import training_planes
 from napari_utile.engine.training.recipes import Budget, TrainingRecipe
@@ -103,8 +102,8 @@ def shown(
     assert image.diameter is not None
     scale = min(max(plan.diameter / image.diameter, SCALES[0]), SCALES[1])
     for channels in channel_choices(plan, image.plane):
-        pair = AnnotatedImage(image.plane, np.zeros_like(image.labels) if other else image.labels)
-        for plane in training_planes([pair], card, recipe, scale, channels):
+        seen = replace(image, labels=np.zeros_like(image.labels)) if other else image
+        for plane in training_planes([seen], card, recipe, scale, channels):
             yield replace(plane, name=f"{image.folder}/{image.name} {channels or ''}".strip())
 
 

@@ -18,7 +18,7 @@ from bundled.models import Part
 
 __all__ = ["LOOKS", "Annotated", "enlarged", "read_channels", "read_images"]
 
-Image = TypeVar("Image", Annotated, AnnotatedImage)
+Image = TypeVar("Image", bound=AnnotatedImage)
 
 
 def read_images(data: Path, folder: str, split: str, start: str = "") -> list[Annotated]:

@@ -24,7 +24,6 @@ from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.steps import Run as Steps
-from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.data import training_planes
 from napari_utile.engine.training.learned import best_instances, predictions
 from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
@@ -147,8 +146,7 @@ class Lane:
     def _planes(
         self, card: ModelCard, recipe: TrainingRecipe, images: Sequence[Annotated]
     ) -> list[TrainingPlane]:
-        pairs = [AnnotatedImage(each.plane, each.labels) for each in images]
-        return training_planes(pairs, card, recipe, scale=1.0)
+        return training_planes(images, card, recipe, scale=1.0)
 
     def _steps(self, family: str) -> int:
         """Return how many steps the time is worth."""

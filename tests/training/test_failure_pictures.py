@@ -13,7 +13,7 @@ from score_model import Case
 
 def failure(truth: np.ndarray, found: np.ndarray) -> Failure:
     image = plane_from_array((truth > 0) * 200.0, "YX", name="a")
-    return Failure(Case(Annotated("usiigaci_phase", "a", image, truth), None), found, 0.25)
+    return Failure(Case(Annotated(image, truth, folder="usiigaci_phase"), None), found, 0.25)
 
 
 def field() -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,8 @@ from scipy import ndimage
 from bundled.data_sets import SIMULATED, names_of
 from bundled.models import SIMULATED_IMAGES, Part, Plan
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.data import typical_diameter
 from simulation.rods import simulate_rods
 
 SPECK = 12
@@ -19,19 +21,20 @@ SPECK = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Annotated:
+class Annotated(AnnotatedImage):
     """An image with all its channels, and its true labels."""
 
-    folder: str
-    name: str
-    plane: ImagePlane
-    labels: NDArray[np.int32]
+    folder: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its plane."""
+        return self.plane.name
 
     @property
     def diameter(self) -> float | None:
         """Median diameter of the discs of the objects' areas (pixels); None without objects."""
-        areas = np.bincount(self.labels.ravel())[1:]
-        return float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else None
+        return typical_diameter([self])
 
 
 def read_part(data: Path, part: Part, split: str) -> Iterator[Annotated]:
@@ -39,9 +42,7 @@ def read_part(data: Path, part: Part, split: str) -> Iterator[Annotated]:
     if part.folder == SIMULATED:
         for number in SIMULATED_IMAGES.get(split, ()):
             image, labels = simulate_rods(number)
-            yield Annotated(
-                part.folder, f"rods{number}", plane_from_array(image, "YX", name=f"rods{number}"), labels
-            )
+            yield Annotated(plane_from_array(image, "YX", name=f"rods{number}"), labels, folder=part.folder)
         return
     for name in names_of(data, part.folder, split, part.start):
         yield read_image(data, part.folder, name)
@@ -53,7 +54,7 @@ def read_image(data: Path, folder: str, name: str) -> Annotated:
     axes = "YX" if image.ndim == 2 else "YXS" if image.shape[-1] in (3, 4) else "CYX"
     if folder == "flyem_em_bodies":  # the id is the body's in three dimensions
         labels = pieces(labels)
-    return Annotated(folder, name, plane_from_array(image, axes, name=name), labels.astype(np.int32))
+    return Annotated(plane_from_array(image, axes, name=name), labels.astype(np.int32), folder=folder)
 
 
 def pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
