@@ -103,50 +103,26 @@ class SamEncoder(nn.Module):
 
     def __init__(self, width: int = 768, depth: int = 12, heads: int = 12) -> None:
         super().__init__()
-        self.heads = heads
         self.embed = nn.Conv2d(3, width, 16, 16)
-        self.blocks = nn.ModuleList(
-            nn.ModuleDict(
-                {
-                    "norm1": nn.LayerNorm(width),
-                    "qkv": nn.Linear(width, 3 * width),
-                    "out": nn.Linear(width, width),
-                    "norm2": nn.LayerNorm(width),
-                    "mlp": nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)),
-                }
-            )
-            for _ in range(depth)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 4 * width, activation="gelu", batch_first=True, norm_first=True
         )
+        self.blocks = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False).layers
         self.neck = nn.Sequential(nn.Conv2d(width, 256, 1), nn.Conv2d(256, 256, 3, padding=1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         x = self.embed(image).permute(0, 2, 3, 1)  # (1, 64, 64, width)
-        for number, block in enumerate(self.blocks):
-            window = 0 if number in (2, 5, 8, 11) else 14
-            x = x + self._attend(block, block["norm1"](x), window)
-            x = x + block["mlp"](block["norm2"](x))
-        return self.neck(x.permute(0, 3, 1, 2))
-
-    def _attend(self, block: nn.ModuleDict, x: torch.Tensor, window: int) -> torch.Tensor:
         side, width = x.shape[1], x.shape[3]
-        if window:
-            padded = -(-side // window) * window
-            x = functional.pad(x, (0, 0, 0, padded - side, 0, padded - side))
-            n = padded // window
-            x = x.reshape(n, window, n, window, width).permute(0, 2, 1, 3, 4).reshape(n * n, window**2, width)
-        else:
-            x = x.reshape(1, side**2, width)
-        q, k, v = block["qkv"](x).reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        x = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
-        x = block["out"](x)
-        if window:
-            x = (
-                x.reshape(n, n, window, window, width)
-                .permute(0, 2, 1, 3, 4)
-                .reshape(1, padded, padded, width)
-            )
-            return x[:, :side, :side]
-        return x.reshape(1, side, side, width)
+        for number, block in enumerate(self.blocks):
+            if number in (2, 5, 8, 11):  # these look at the whole image, the others at windows of 14 x 14
+                x = block(x.reshape(1, side**2, width)).reshape(x.shape)
+                continue
+            n = -(-side // 14)
+            x = functional.pad(x, (0, 0, 0, 14 * n - side, 0, 14 * n - side))
+            x = x.reshape(n, 14, n, 14, width).permute(0, 2, 1, 3, 4).reshape(n * n, 14**2, width)
+            x = block(x).reshape(n, n, 14, 14, width).permute(0, 2, 1, 3, 4)
+            x = x.reshape(1, 14 * n, 14 * n, width)[:, :side, :side]
+        return self.neck(x.permute(0, 3, 1, 2))
 
 
 def sam_milliseconds() -> float:
