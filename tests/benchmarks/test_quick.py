@@ -29,8 +29,8 @@ def test_run_names_the_benchmarks_and_passes_quick_on(monkeypatch):
         "run",
         lambda command: called.append(command) or subprocess.CompletedProcess(command, 0),
     )
-    assert run.main(["--quick", "import_time", "training"]) == 0
-    assert [Path(command[-2]).name for command in called] == ["import_time.py", "training.py"]
+    assert run.main(["--quick", "blocks", "inference"]) == 0
+    assert [Path(command[-2]).name for command in called] == ["blocks.py", "inference.py"]
     assert all(command[-1] == "--quick" for command in called)
     assert run.main(["no_such_benchmark"]) == 2
 
