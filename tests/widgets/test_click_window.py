@@ -10,20 +10,19 @@ from qtpy.QtWidgets import QApplication
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.regions import camera_of
 from pages import jobs, page_of
-from window import CONTROL, LEFT, NONE, SHIFT, on_canvas
+from window import CONTROL, LEFT, NONE, SHIFT, WAIT, on_canvas
+from window import Window as Napari
 
 pytestmark = pytest.mark.real_window
 
-WAIT = 60_000
 RIGHT = Qt.MouseButton.RightButton
 
 
-class Window:
+class Window(Napari):
     """A viewer with the dock, clicking switched on, and a mouse over the canvas."""
 
     def __init__(self, viewer, qtbot):
-        self.viewer, self.qtbot = viewer, qtbot
-        viewer.window._qt_window.resize(1300, 850)
+        super().__init__(viewer, qtbot, size=(1300, 850))
         self.centres = [(y, x) for y in range(25, 250, 50) for x in range(25, 250, 50)]
         y, x = np.mgrid[:256, :256]
         away = np.min([np.hypot(y - cy, (x - cx) * 0.7) for cy, cx in self.centres], axis=0)
@@ -40,10 +39,6 @@ class Window:
     def labels(self):
         return self.dock.dock.header.cells.layer
 
-    @property
-    def canvas(self):
-        return self.viewer.window._qt_viewer.canvas.native
-
     def finish(self):
         self.qtbot.waitUntil(lambda: self.dock.tool.queue.busy == 0, timeout=WAIT)
         QTest.qWait(20)
@@ -53,18 +48,11 @@ class Window:
         return on_canvas(self.viewer, self.image, pixel)
 
     def click(self, pixel, modifier=NONE, button=LEFT):
-        place = self.on_canvas(pixel)
-        QTest.mouseMove(self.canvas, place)
-        QTest.mouseClick(self.canvas, button, modifier, place)
+        super().click(self.image, pixel, modifier, button)
         self.finish()
 
     def drag(self, start, end, modifier=NONE):
-        one, other = self.on_canvas(start), self.on_canvas(end)
-        QTest.mousePress(self.canvas, LEFT, modifier, one)
-        for share in np.linspace(0, 1, 8):
-            QTest.mouseMove(self.canvas, one + (other - one) * share)
-            QTest.qWait(10)
-        QTest.mouseRelease(self.canvas, LEFT, modifier, other)
+        super().drag(self.image, start, end, modifier)
         self.finish()
 
     def wheel(self, pixel, turns, modifier):

@@ -6,35 +6,27 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_utile.widgets.viewer import cell_tables
-from napari_utile.widgets.workbench.dock import Workbench
+from window import LEFT, WAIT
+from window import Window as Napari
 
 pytestmark = pytest.mark.real_window
 
-WAIT = 60_000
-LEFT = Qt.MouseButton.LeftButton
 
-
-class Window:
+class Window(Napari):
     """A window in which cells were segmented."""
 
     def __init__(self, viewer, qtbot):
-        self.viewer, self.qtbot = viewer, qtbot
-        viewer.window._qt_window.resize(1280, 800)
+        super().__init__(viewer, qtbot)
         y, x = np.mgrid[:200, :200]
         away = np.min([np.hypot(y - cy, x - cx) for cy in (40, 100, 160) for cx in (40, 100, 160)], axis=0)
         bright = (250 * np.clip((14 - away) / 8, 0, 1)).astype(np.uint8)
         self.image = viewer.add_image(bright, name="nuclei")
-        self.dock = Workbench(viewer)
-        viewer.window.add_dock_widget(self.dock, name="U-Tile")
-        self.page = self.dock.open_page("segment")
-        QTest.qWait(100)
+        self.page = self.open("segment")
         viewer.reset_view()
         self.segment()
 
     def segment(self):
-        QTest.mouseClick(self.page.form.run_bar.run_button, LEFT)
-        self.qtbot.waitUntil(lambda: not self.page.running, timeout=WAIT)
-        QTest.qWait(50)
+        self.run(self.page)
 
     @property
     def cells(self):
@@ -43,10 +35,6 @@ class Window:
     @property
     def summary(self):
         return self.page.form.summary.text()
-
-    @property
-    def canvas(self):
-        return self.viewer.window._qt_viewer.canvas.native
 
     def paint(self, label=500):
         self.viewer.layers.selection.active = self.cells

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
@@ -13,11 +12,11 @@ from napari_utile.widgets.viewer.regions import camera_of
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import read_source
 from pages import page_of, result_on_screen
-from window import CONTROL, NONE, on_canvas
+from window import CONTROL, NONE, WAIT
+from window import Window as Napari
 
 pytestmark = pytest.mark.real_window
 
-WAIT = 60_000
 CENTRES = [(y, x) for y in range(25, 250, 50) for x in range(25, 250, 50)]
 
 
@@ -30,40 +29,24 @@ def nuclei() -> tuple[np.ndarray, np.ndarray]:
     return image, np.where(nearest < 10.5, away.argmin(axis=0) + 1, 0).astype(np.int32)
 
 
-class Window:
+class Window(Napari):
     """A viewer with an image and its reference, and a hand for mouse and keyboard."""
 
     def __init__(self, viewer, qtbot):
-        self.viewer, self.qtbot = viewer, qtbot
-        viewer.window._qt_window.resize(1600, 950)
+        super().__init__(viewer, qtbot, size=(1600, 950))
         image, self.truth = nuclei()
         self.image = viewer.add_image(image, name="nuclei")
         viewer.add_labels(self.truth.copy(), name="truth", visible=False)
 
-    @property
-    def canvas(self):
-        return self.viewer.window._qt_viewer.canvas
-
     def add(self, dock, name, **where):
-        self.viewer.window.add_dock_widget(dock.dock, name=name, **where)
+        self.dock = dock.dock
+        self.viewer.window.add_dock_widget(self.dock, name=name, **where)
         QTest.qWait(150)
         return dock
 
-    def press(self, button):
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-        QTest.qWait(20)
-
-    def until(self, done):
-        self.qtbot.waitUntil(done, timeout=WAIT)
-
     def key(self, letter):
-        QTest.keyClick(self.canvas.native, letter)
+        QTest.keyClick(self.canvas, letter)
         QTest.qWait(50)
-
-    def click(self, pixel, modifier=NONE):
-        place = on_canvas(self.viewer, self.image, pixel)
-        QTest.mouseMove(self.canvas.native, place)
-        QTest.mouseClick(self.canvas.native, Qt.MouseButton.LeftButton, modifier, place)
 
 
 @pytest.fixture
@@ -135,7 +118,7 @@ def test_a_newcomer_compares_two_segmentations_walks_the_errors_fixes_two_and_ta
 
     def fix(pixel, modifier=NONE):
         left = len(evaluate.result.errors) - 1
-        window.click(pixel, modifier)
+        window.click(window.image, pixel, modifier)
         window.until(lambda: len(evaluate.result.errors) == left)
 
     window.key(".")
@@ -156,6 +139,8 @@ def test_a_newcomer_compares_two_segmentations_walks_the_errors_fixes_two_and_ta
 
     report = tmp_path / "report.html"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(report), ""))
+    window.dock = evaluate.dock
+    window.page("evaluate")
     window.press(form.export_report)
     page = report.read_text(encoding="utf-8")
     assert "Evaluation of U-Net and FCN-8s" in page
