@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from napari_utile import evaluate
 from napari_utile.engine.metrics.bootstrap import paired_bootstrap
+from napari_utile.engine.metrics.boundaries import boundary_sweep
 from napari_utile.engine.metrics.cells import cell_jaccards
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.evaluation import mean_scores
@@ -25,6 +27,35 @@ def test_all_scores_of_a_perfect_prediction() -> None:
         if score.higher_is_better is not None:
             assert scores[name] == pytest.approx(1 if score.higher_is_better else 0, abs=1e-12), name
     assert scores["truth_cells"] == scores["predicted_cells"] == 2
+
+
+def laid_out(array: np.ndarray, how: str) -> np.ndarray:
+    """Return an equal array whose bytes lie otherwise."""
+    if how == "Fortran":
+        return np.asfortranarray(array)
+    if how == "strided":
+        return np.repeat(np.repeat(array, 2, axis=-2), 3, axis=-1)[..., ::2, ::3]
+    if how == "reversed":
+        return array[..., ::-1].copy()[..., ::-1]
+    return array
+
+
+layouts = st.sampled_from(["C", "Fortran", "strided", "reversed"])
+label_images = hnp.arrays(np.int32, (7, 9), elements=st.integers(0, 4))
+
+
+@given(label_images, label_images, hnp.arrays(bool, (7, 9)), st.tuples(layouts, layouts, layouts))
+def test_how_the_bytes_of_an_array_lie_changes_no_score(
+    prediction: np.ndarray, truth: np.ndarray, ignore: np.ndarray, how: tuple[str, str, str]
+) -> None:
+    plain = evaluate(prediction, truth, ignore=ignore).scores
+    given = (laid_out(array, each) for array, each in zip((prediction, truth, ignore), how, strict=True))
+    predicted, reference, hidden = given
+    assert evaluate(predicted, reference, ignore=hidden).scores == pytest.approx(plain, abs=0, nan_ok=True)
+    likely = prediction / 4
+    sweep = boundary_sweep(likely, truth, thresholds=(0.3, 0.6))
+    other = boundary_sweep(laid_out(likely, how[0]), laid_out(truth, how[1]), thresholds=(0.3, 0.6))
+    assert other.best.warping_error == sweep.best.warping_error
 
 
 def test_every_score_is_in_the_glossary_but_the_single_thresholds() -> None:

@@ -77,14 +77,12 @@ def homotopic_warp(source: BoolArray, target: BoolArray, max_displacement: int |
         Of the same topology as `source`.
     """
     simple = _simple_points()
-    rows, columns = source.shape
-    warped = np.pad(source, 1)
-    wanted = np.pad(target, 1)
+    columns = source.shape[1]
+    pixels, target_pixels = _framed(source), _framed(target)
     differing = source != target
     if max_displacement is not None and differing.any():
         differing &= _near_boundary(source, max_displacement)
     stride = columns + 2
-    pixels, target_pixels = warped.view(np.uint8).reshape(-1), wanted.view(np.uint8).reshape(-1)
     steps = [dy * stride + dx for dy, dx in _RING]
 
     def codes_of(points: NDArray[np.intp]) -> NDArray[np.uint8]:
@@ -105,7 +103,15 @@ def homotopic_warp(source: BoolArray, target: BoolArray, max_displacement: int |
                 changed = True
                 pixels[points[flips]] = target_pixels[points[flips]]
                 sub_grids[index] = points[~flips]
-    return warped[1 : rows + 1, 1 : columns + 1]
+    return pixels.reshape(-1, stride)[1:-1, 1:-1].view(bool)
+
+
+def _framed(mask: BoolArray) -> NDArray[np.uint8]:
+    """Return the pixels of a mask (Y, X) and of a frame of background one pixel wide, row after row."""
+    rows, columns = mask.shape
+    framed = np.zeros((rows + 2) * (columns + 2), np.uint8)
+    framed.reshape(rows + 2, columns + 2)[1:-1, 1:-1] = mask
+    return framed
 
 
 def _binary(array: ArrayLike, name: str) -> BoolArray:
