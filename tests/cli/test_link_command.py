@@ -148,6 +148,35 @@ def test_python_links_as_the_command_does(model, tmp_path):
         segment(FRAMES, link="c")
 
 
+@pytest.mark.parametrize("how", ["z", "three views"])
+def test_objects_of_a_region_lie_where_its_cells_do(model, tmp_path, how):
+    image = write(tmp_path / "stack.tif", STACK, "ZYX", spacing=0.5, unit="um")
+    views = how == "three views"
+    words = [*(["--three-views"] if views else ["--link", "z"]), "--region", "8:36,10:58"]
+    assert run(image, tmp_path, *words) == 0
+    sums = {}
+    for cell in rows(tmp_path / "stack_cells.csv"):
+        y, area = float(cell["centroid_y"]), int(cell["area_px"])
+        sums[cell["object"]] = np.add(sums.get(cell["object"], 0), (y * area, area))
+    wanted = {each: total / area for each, (total, area) in sums.items()}
+    objects = rows(tmp_path / "stack_objects.csv")
+    assert {row["object"]: float(row["centroid_y"]) for row in objects} == pytest.approx(wanted)
+    assert sorted(round(float(row["centroid_x"])) for row in objects) == [20, 45]
+    options = {"three_views": True} if views else {"link": "z"}
+    region = (slice(8, 36), slice(10, 58))
+    table = segment(image, diameter=None, minimum_size=2, split=0, region=region, **options).measure()
+    assert [str(each) for each in table["centroid_y"]] == [row["centroid_y"] for row in objects]
+    assert main(["replay", str(tmp_path / "stack_recipe.json"), "--quiet"]) == 0
+    if not views:
+        store = tmp_path / "made.ome.zarr"
+        assert run(image, store, *words) == 0
+        of_store = rows(store / "tables" / "objects.csv")
+        for name in ("centroid_y", "centroid_x"):
+            assert [float(row[name]) for row in of_store] == pytest.approx(
+                [float(row[name]) for row in objects]
+            )
+
+
 @pytest.mark.parametrize("name", ["01_RES", "tracks.geff"])
 def test_tracks_go_to_other_programs_with_their_divisions(model, tmp_path, capsys, name):
     image = write(tmp_path / "cells.tif", FRAMES, "TYX", finterval=30.0, unit="um")

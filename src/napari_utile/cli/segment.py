@@ -284,7 +284,8 @@ def _segment_file(
         ordered = [records[place] for place in sorted(records)]
         recipe = recipe_of_planes(ordered, made, image.path, command, planes.selection)
         recipe = replace(recipe, fitted=sizing.fitted)
-        stored, links = labels.planes, linked(labels.planes, linking, views.three_views)
+        stored = replace(labels.planes, corner=made.region.start)
+        links = linked(stored, linking, views.three_views)
         if links is not None:
             stored, recipe = links.planes, replace(recipe, linking=links.record)
         if views.three_views:

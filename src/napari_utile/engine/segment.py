@@ -292,7 +292,7 @@ def segment(
         fit.looks_right is False and not volumes.three_views
     ):  # cards know how sure one view is, not the mean of three
         warn(f"{planes.image.name}: {fit}: {WHAT_TO_DO}.")
-    stacked = stacked_labels([found[place] for place in sorted(found)], planes.indices)
+    stacked = stacked_labels([found[place] for place in sorted(found)], planes.indices, made.region.start)
     every = [records[place] for place in sorted(records)]
     taken = _taken_from(image, planes)
     if volumes.three_views:

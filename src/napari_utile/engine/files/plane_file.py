@@ -30,12 +30,15 @@ class Planes:
     dtype : numpy.dtype
     read : callable
         Returns an iterator of the planes: arrays of the axes from Y on.
+    corner : (int, int)
+        Row and column of the image at which they begin.
     """
 
     shape: tuple[int, ...]
     axes: str
     dtype: np.dtype[Any]
     read: Callable[[], Iterator[NDArray[Any]]]
+    corner: tuple[int, ...] = (0, 0)
 
     @property
     def nbytes(self) -> int:
@@ -55,7 +58,9 @@ def planes_of(array: NDArray[Any], axes: str) -> Planes:
     return Planes(ordered.shape, axes, array.dtype, lambda: (ordered[index] for index in np.ndindex(outer)))
 
 
-def stacked_labels(labels: Sequence[NDArray[Any]], indices: Sequence[Mapping[str, int]]) -> Planes:
+def stacked_labels(
+    labels: Sequence[NDArray[Any]], indices: Sequence[Mapping[str, int]], corner: tuple[int, ...] = (0, 0)
+) -> Planes:
     """Give label planes (Y, X) in the order in which a file of labels has them.
 
     Parameters
@@ -63,12 +68,14 @@ def stacked_labels(labels: Sequence[NDArray[Any]], indices: Sequence[Mapping[str
     labels : sequence of (Y, X) arrays
     indices : sequence of mappings
         Which entry of each axis each of them is, for example ``{"T": 3, "Z": 0}``.
+    corner : (int, int)
+        See `Planes`.
     """
     values = {axis: sorted({index[axis] for index in indices}) for axis in AXIS_ORDER if axis in indices[0]}
     sizes = {axis: len(each) for axis, each in values.items() if len(each) > 1}
     ordered = [labels[place] for place in file_order(indices)]
     shape = (*sizes.values(), *labels[0].shape)
-    return Planes(shape, f"{''.join(sizes)}YX", labels[0].dtype, lambda: iter(ordered))
+    return Planes(shape, f"{''.join(sizes)}YX", labels[0].dtype, lambda: iter(ordered), corner)
 
 
 def file_order(indices: Sequence[Mapping[str, int]]) -> list[int]:

@@ -159,7 +159,7 @@ def link_planes(
     numbers = stacks_of(stacked, planes.shape[: len(stacked)], params)
     group_of = np.empty(numbers.size, np.int64)
     group_of[numbers] = np.arange(len(numbers))[:, None]
-    counters = [SectionCounter(params.link_gap + 1) for _ in numbers]
+    counters = [SectionCounter(params.link_gap + 1, planes.corner) for _ in numbers]
     for number, plane in enumerate(planes.read()):
         counters[group_of[number]].add(plane)
     links = joined_links([link_counts([counter.counts], params, kept) for counter in counters], numbers)

@@ -41,7 +41,7 @@ class Sections:
     plane, label, area : (N,) int64 arrays
         Number of the plane from 0, id in its plane, pixels.
     y, x : (N,) float64 arrays
-        Centroid (pixels).
+        Centroid (pixels of the image).
     before, after, shared : (E,) int64 arrays
         Sections (indices) that overlap in an earlier and a later plane, and their common pixels.
     """
@@ -102,7 +102,7 @@ class SectionCounter:
         Row and column of the block's first pixel.
     """
 
-    def __init__(self, reach: int = 1, corner: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, reach: int = 1, corner: tuple[int, ...] = (0, 0)) -> None:
         self._corner, self._number = corner, 0
         self._counted: list[Counts] = []
         self._recent: deque[tuple[int, NDArray[np.integer]]] = deque(maxlen=reach)
@@ -128,7 +128,7 @@ class SectionCounter:
         return _together(self._counted)
 
 
-def count(planes: Iterable[ArrayLike], reach: int = 1, corner: tuple[int, int] = (0, 0)) -> Counts:
+def count(planes: Iterable[ArrayLike], reach: int = 1, corner: tuple[int, ...] = (0, 0)) -> Counts:
     """Count the sections in all planes of a block: see `SectionCounter`."""
     counter = SectionCounter(reach, corner)
     for plane in planes:
@@ -140,7 +140,7 @@ def count_plane(
     labels: NDArray[np.integer],
     number: int,
     earlier: Iterable[tuple[int, NDArray[np.integer]]],
-    corner: tuple[int, int] = (0, 0),
+    corner: tuple[int, ...] = (0, 0),
 ) -> Counts:
     """Count the sections in a block of one plane (y, x), and what they share with the same block of earlier planes.
 
@@ -165,7 +165,7 @@ def _together(parts: Sequence[Counts]) -> Counts:
     return Counts(np.concatenate(objects), np.concatenate(overlaps))
 
 
-def _objects(plane: NDArray[np.integer], number: int, corner: tuple[int, int]) -> Int64Array:
+def _objects(plane: NDArray[np.integer], number: int, corner: tuple[int, ...]) -> Int64Array:
     runs = label_runs(plane)
     lengths = runs.last - runs.first + 1
     rows, first, last = runs.y + corner[0], runs.first + corner[1], runs.last + corner[1]

@@ -139,7 +139,10 @@ def record_links(links: Links, planes: Planes, params: LinkParams) -> LinkRecord
 
 
 def difference_of_links(
-    record: LinkRecord, labels: Sequence[NDArray[np.int32]], indices: Sequence[Mapping[str, int]]
+    record: LinkRecord,
+    labels: Sequence[NDArray[np.int32]],
+    indices: Sequence[Mapping[str, int]],
+    corner: tuple[int, ...],
 ) -> str | None:
     """Link planes again, and say where the result differs from what was recorded; None where it does not.
 
@@ -149,7 +152,7 @@ def difference_of_links(
         return None
     if len(labels) != len(record.labels):
         return f"The recipe makes {len(labels)} of the {len(record.labels)} planes that were linked."
-    planes = stacked_labels(labels, indices)
+    planes = stacked_labels(labels, indices, corner)
     links = link_planes(planes, record.params)
     again = record_links(links, links.of_planes(planes), record.params)
     if replace(again, kept=record.kept) == record:

@@ -121,7 +121,8 @@ def replay_steps(recipe: Recipe, image: ImageFile, model: Model) -> Generator[Pr
         difference is None and recipe.linking is not None and recipe.views is None
     ):  # views give one id at once
         labels, indices = [each.labels for each in made], [record.index for record in recipe.planes]
-        difference = difference_of_links(recipe.linking, labels, indices)
+        corner = made[0].region.start if made else (0, 0)
+        difference = difference_of_links(recipe.linking, labels, indices, corner)
     return Replay(difference, tuple(rounding), tuple(made), changed_versions(recipe))
 
 
