@@ -224,6 +224,8 @@ def segment(
     Convolutions are valid, and tiles overlap by what the network sees around a pixel, so the outputs do not depend on
     the tiles; the image is mirrored at its own border, as in the overlap-tile strategy of the U-Net [1]_.
 
+    A result reads the array again where it is measured or its recipe is made: see `Segmentation`.
+
     References
     ----------
     .. [1] Ronneberger, Fischer, Brox: U-Net: Convolutional Networks for Biomedical Image Segmentation. MICCAI 2015.

@@ -57,6 +57,11 @@ class Segmentation:
         The pixels that count; all others were made background. None: all count.
     taken_from : TakenFrom or None
         The file, and which pixels of it; None where a plane was given.
+
+    Notes
+    -----
+    The pixels of the image are not copied: `measure`, `recipe` and `field` read the array that was given, and
+    `labels` as it is by then. Give a copy of an array that is written to afterwards, such as the buffer of a camera.
     """
 
     values: Float32Array = dataclasses.field(repr=False)
