@@ -2,7 +2,7 @@
 
 A pair *matches* at a threshold when its intersection over union (IoU) reaches it. Above 0.5 a match is
 unique; at exact halves, and at lower thresholds, the pairs are chosen so that the
-number of matches is largest.
+number of matches is largest, and of such choices the sum of their IoU.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from napari_utile.engine.arrays import Float64Array, Int64Array
 from napari_utile.engine.metrics.contingency import Contingency
 from napari_utile.engine.parameters import Bounds, Parameter, check_value
+
+_HARDLY = 1e-9
+"""What a judged reference object is worth where the IoU of two choices is the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ def match(table: Contingency, iou: float = 0.5) -> Matching:
     good = overlaps.iou >= iou
     rows, columns, quality = overlaps.rows[good], overlaps.columns[good], overlaps.iou[good]
     if np.unique(rows).size < rows.size or np.unique(columns).size < columns.size:
-        one_to_one = _largest_matching(rows, columns, table)
+        one_to_one = _best_matching(rows, columns, quality, table)
         rows, columns, quality = rows[one_to_one], columns[one_to_one], quality[one_to_one]
     return Matching(
         rows,
@@ -106,11 +109,20 @@ def ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 1.0
 
 
-def _largest_matching(rows: Int64Array, columns: Int64Array, table: Contingency) -> NDArray[np.bool_]:
-    shape = (table.prediction_ids.size, table.truth_ids.size)
-    graph = sparse.csr_array((np.ones(rows.size, np.int8), (rows, columns)), shape=shape)
-    partner = maximum_bipartite_matching(graph, perm_type="column")
-    return np.asarray(partner[rows] == columns)
+def _best_matching(
+    rows: Int64Array, columns: Int64Array, quality: Float64Array, table: Contingency
+) -> NDArray[np.bool_]:
+    """Choose among pairs, so that ids do not matter: as many as can be, then of the best IoU, then judged objects."""
+    judged = table.truth_counted[columns] + table.prediction_counted[rows] / 8
+    ours, row = np.unique(rows, return_inverse=True)
+    theirs, column = np.unique(columns, return_inverse=True)
+    # Each row has a partner of its own that costs more than all pairs together can gain.
+    alone = np.arange(ours.size)
+    costs = np.append(2 - quality - _HARDLY * judged, np.full(ours.size, 3.0 + ours.size))
+    ends = (np.append(row, alone), np.append(column, theirs.size + alone))
+    graph = sparse.csr_array((costs, ends), shape=(ours.size, theirs.size + ours.size))
+    _, partner = min_weight_full_bipartite_matching(graph)
+    return np.asarray(partner[row] == column)
 
 
 def _unmatched(counted: NDArray[np.bool_], matched: Int64Array) -> Int64Array:
