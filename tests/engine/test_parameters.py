@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,24 @@ def test_fields_are_described_in_order_without_nested_dataclasses():
 def test_values_out_of_bounds_are_named_with_what_is_allowed(values, words):
     with pytest.raises(ValueError, match=words):
         Outer(**values)
+
+
+@pytest.mark.parametrize("given", [3, 3.0, np.int32(3), np.float32(3), np.array(3), np.array(3.0)])
+def test_whole_numbers_of_any_type_become_integers(given):
+    made = Outer(
+        size=given, channels=(given, given), share=np.float32(0.5), on=np.bool_(True), mode=np.str_("fast")
+    )
+    assert to_json(made) == {**to_json(Outer()), "size": 3, "channels": [3, 3], "mode": "fast"}
+    values = made.size, made.share, made.on, made.mode, *made.channels
+    assert [type(value) for value in values] == [int, float, bool, str, int, int]
+    assert isinstance(made.channels, tuple)
+
+
+@pytest.mark.parametrize("truth", [True, np.True_, np.array(True)])
+@pytest.mark.parametrize("name", ["share", "size", "channels"])
+def test_truth_values_are_no_numbers(name, truth):
+    with pytest.raises(ValueError, match=f"{name} must be a number; got .*True"):
+        Outer(**{name: [truth] if name == "channels" else truth})
 
 
 @given(

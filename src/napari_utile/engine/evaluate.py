@@ -18,7 +18,7 @@ from napari_utile.engine.files.label_planes import (
 from napari_utile.engine.files.label_reading import label_image, read_labels
 from napari_utile.engine.metrics import evaluation
 from napari_utile.engine.metrics.evaluation import Evaluation, mean_scores
-from napari_utile.engine.parameters import Bounds, Parameter, check_value
+from napari_utile.engine.parameters import Bounds, Parameter, checked_value
 from napari_utile.engine.planes.arrays import as_label_array
 
 
@@ -94,7 +94,7 @@ def evaluate(
     >>> evaluate(truth, truth).scores["ap50"]
     1.0
     """
-    check_value(Parameter("volume", bool, True, None, Bounds()), volume)
+    volume = checked_value(Parameter("volume", bool, True, None, Bounds()), volume)
     given = [prediction, truth, *([] if ignore is None else [ignore])]
     from_files = _from_files(*given)
     arrays = [] if from_files else [as_label_array(each) for each in given]

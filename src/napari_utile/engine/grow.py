@@ -16,7 +16,7 @@ from napari_utile.engine.inference.decode import height_from
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.parameters import Bounds, Parameter, check_value
+from napari_utile.engine.parameters import Bounds, Parameter, checked_value
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.numbers import refuse_without_numbers
@@ -172,7 +172,7 @@ def grow_seeds(
     >>> grow_seeds(image, nuclei, distance=2)[2].tolist()
     [0, 0, 7, 7, 7, 7, 0, 0]
     """
-    check_value(Parameter("distance", float, True, None, Bounds(0)), distance)
+    distance = checked_value(Parameter("distance", float, True, None, Bounds(0)), distance)
     for name in options:
         if name in (*CUTS, *_OF_OTHER_SHAPE):
             raise UtileError(f"The option {name!r} is not for cells from seeds.")

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import numpy as np
-
 Params = TypeVar("Params")
 
 
@@ -145,7 +143,7 @@ def _item_type(hint: Any) -> type:
 
 
 def check_bounds(params: Any) -> None:
-    """Check every field of a parameter dataclass against its type and bounds.
+    """Check every field of a parameter dataclass against its type and bounds, and keep it as `checked_value` gives it.
 
     Raises
     ------
@@ -154,46 +152,57 @@ def check_bounds(params: Any) -> None:
     """
     for parameter in describe(type(params)):
         value = getattr(params, parameter.name)
-        check_value(parameter, value)
-        if isinstance(value, np.generic):  # a small type would overflow where sizes are multiplied
-            object.__setattr__(params, parameter.name, value.item())
-        elif parameter.kind is str and isinstance(value, os.PathLike):
-            object.__setattr__(params, parameter.name, os.fspath(value))
+        object.__setattr__(params, parameter.name, checked_value(parameter, value))
 
 
-def check_value(parameter: Parameter, value: Any) -> None:
-    """Check one value; see `check_bounds`."""
-    name, bounds, given = parameter.name, parameter.bounds, shown(value)
+def checked_value(parameter: Parameter, given: Any) -> Any:
+    """Return a value as Python has it: whole numbers as int, single elements of arrays as numbers, paths as text.
+
+    Raises
+    ------
+    ValueError
+        As `check_bounds`.
+    """
+    name, kind, bounds, said = parameter.name, parameter.kind, parameter.bounds, shown(given)
+    # A small type of NumPy would overflow where sizes are multiplied.
+    value = given.item() if hasattr(given, "item") and getattr(given, "ndim", 1) == 0 else given
     if value is None:
         if parameter.optional:
-            return
+            return None
         raise ValueError(f"{name} must be given.")
     if bounds.choices and value not in bounds.choices:
-        raise ValueError(f"{name} must be one of {', '.join(bounds.choices)}; got {given}.")
+        raise ValueError(f"{name} must be one of {', '.join(bounds.choices)}; got {said}.")
     if isinstance(value, str) and value in bounds.words:
-        return
-    if parameter.kind is bool and not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"{name} must be True or False; got {given}.")
-    if parameter.kind is str and not isinstance(value, (str, os.PathLike)):
-        raise ValueError(f"{name} must be a text; got {given}.")
-    if parameter.kind is tuple:
+        return value
+    if kind is bool and not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False; got {said}.")
+    if kind is str:
+        if not isinstance(value, (str, os.PathLike)):
+            raise ValueError(f"{name} must be a text; got {said}.")
+        return os.fspath(value)
+    if kind is tuple:
         if not isinstance(value, (tuple, list)):
-            raise ValueError(f"{name} must be several numbers in brackets; got {given}.")
+            raise ValueError(f"{name} must be several numbers in brackets; got {said}.")
         entry = dataclasses.replace(parameter, kind=parameter.item, optional=False)
-        for each in value:
-            check_value(entry, each)
-        return
-    if parameter.kind in (int, float):
-        is_number = hasattr(value, "__float__") and getattr(value, "ndim", 0) == 0
-        if isinstance(value, (bool, str)) or not is_number or not math.isfinite(value):
-            words = f", {', '.join(bounds.words)}" if bounds.words else ""
-            raise ValueError(f"{name} must be a number{words}; got {given}.")
-        if parameter.kind is int and value != int(value):
-            raise ValueError(f"{name} must be a whole number; got {given}.")
-        if bounds.minimum is not None and value < bounds.minimum:
-            raise ValueError(f"{name} must be at least {bounds.minimum:g}; got {given}.")
-        if bounds.maximum is not None and value > bounds.maximum:
-            raise ValueError(f"{name} must be at most {bounds.maximum:g}; got {given}.")
+        return tuple(checked_value(entry, each) for each in value)
+    return _checked_number(parameter, value, said) if kind in (int, float) else value
+
+
+def _checked_number(parameter: Parameter, value: Any, said: str) -> int | float:
+    name, bounds = parameter.name, parameter.bounds
+    is_number = hasattr(value, "__float__") and getattr(value, "ndim", 0) == 0
+    if isinstance(value, (bool, str)) or not is_number or not math.isfinite(value):
+        words = f", {', '.join(bounds.words)}" if bounds.words else ""
+        raise ValueError(f"{name} must be a number{words}; got {said}.")
+    if parameter.kind is int and value != int(value):
+        raise ValueError(f"{name} must be a whole number; got {said}.")
+    if bounds.minimum is not None and value < bounds.minimum:
+        raise ValueError(f"{name} must be at least {bounds.minimum:g}; got {said}.")
+    if bounds.maximum is not None and value > bounds.maximum:
+        raise ValueError(f"{name} must be at most {bounds.maximum:g}; got {said}.")
+    if parameter.kind is int:
+        return int(value)
+    return value if isinstance(value, int) else float(value)
 
 
 def shown(value: Any) -> str:

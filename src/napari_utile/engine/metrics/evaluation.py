@@ -11,7 +11,7 @@ from napari_utile.engine.metrics.boundaries import BoundaryScores, boundary_scor
 from napari_utile.engine.metrics.cells import IOU_THRESHOLDS, CellScores, table_scores
 from napari_utile.engine.metrics.contingency import Contingency, as_labels, contingency
 from napari_utile.engine.metrics.semantic import SemanticScores, semantic_scores
-from napari_utile.engine.parameters import Bounds, Parameter, check_value
+from napari_utile.engine.parameters import Bounds, Parameter, checked_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def evaluate(
     ValueError
         If shapes differ, labels are not whole numbers of at least 0, or `iou` is not in (0, 1].
     """
-    check_value(Parameter("max_displacement", int, True, 5, Bounds(0)), max_displacement)
+    max_displacement = checked_value(Parameter("max_displacement", int, True, 5, Bounds(0)), max_displacement)
     predicted, reference = as_labels(prediction, "prediction"), as_labels(truth, "truth")
     table = contingency(predicted, reference, ignore)
     return Evaluation(

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from napari_utile.engine.arrays import Float64Array, Int64Array
 from napari_utile.engine.metrics.contingency import Contingency
-from napari_utile.engine.parameters import Bounds, Parameter, check_value
+from napari_utile.engine.parameters import Bounds, Parameter, checked_value
 
 _HARDLY = 1e-9
 """What a judged reference object is worth where the IoU of two choices is the same."""
@@ -86,7 +86,7 @@ def match(table: Contingency, iou: float = 0.5) -> Matching:
     ValueError
         Unless 0 < `iou` <= 1.
     """
-    check_value(Parameter("iou", float, False, 0.5, Bounds(maximum=1)), iou)
+    iou = checked_value(Parameter("iou", float, False, 0.5, Bounds(maximum=1)), iou)
     if iou <= 0:
         raise ValueError(f"iou must be above 0; got {iou}.")
     overlaps = table.overlaps

@@ -10,7 +10,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.models.catalogue import card_of, findable_model
-from napari_utile.engine.parameters import check_value, describe, from_json, to_json
+from napari_utile.engine.parameters import checked_value, describe, from_json, to_json
 from napari_utile.engine.provenance.recorded_params import recorded_params
 from napari_utile.engine.segment_params import SegmentParams, differing
 from napari_utile.engine.volumes.params import VolumeParams
@@ -133,8 +133,7 @@ def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
 
 def _checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     known = {parameter.name: parameter for parameter in describe(cls)}
-    for name, value in values.items():
+    for name in values:
         if name not in known:
             raise ValueError(f"there is no setting {name}")
-        check_value(known[name], value)
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return {name: checked_value(known[name], value) for name, value in values.items()}
