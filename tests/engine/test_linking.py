@@ -15,6 +15,7 @@ from napari_utile.engine.files.plane_file import planes_of
 from napari_utile.engine.linking.links import Links, link, link_counts, link_planes
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import count, gathered
+from napari_utile.engine.segment import segment
 from napari_utile.engine.windows import Window
 from pictures import label_discs
 from simulation.film import SimulatedFilm, simulate_film
@@ -25,7 +26,7 @@ some = settings(deadline=None, max_examples=25)
 
 
 @st.composite
-def stacks(draw, planes=5, side=20):
+def stacks(draw, planes=4, side=20):
     """Labels (planes, Y, X) of blobs that go through several planes, numbered plane by plane."""
     shape = (draw(st.integers(1, planes)), draw(st.integers(1, side)), draw(st.integers(1, side)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -165,6 +166,15 @@ def test_each_time_point_is_linked_through_z_by_itself_and_each_depth_through_ti
     assert [int(plane.max()) for plane in in_time.of_planes(planes).read()] == [1, 2, 3, 1, 2, 3]
     with pytest.raises(UtileError, match="no planes along Z"):
         link_planes(planes_of(stack[:, 0], "TYX"), LinkParams("z"))
+
+
+@pytest.mark.parametrize("shape", [(40, 40, 6), (40, 40, 3), (40, 60, 4)])
+def test_planes_that_seem_to_come_last_are_not_linked_as_rows(shape):
+    with pytest.raises(UtileError, match=r"first, \(planes, Y, X\).*np\.moveaxis"):
+        link(np.zeros(shape, int), "t")
+    for options in ({"link": "t"}, {"link": "z"}, {"three_views": True, "plane_distance": 1}):
+        with pytest.raises(UtileError, match="axes="):
+            segment(np.zeros(shape, np.uint8), **options)
 
 
 def test_what_is_not_a_stack_of_labels_is_one_sentence():

@@ -14,7 +14,7 @@ from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.planes.axes import PIXEL_KINDS, ImagePlane, guess_axes
-from napari_utile.engine.planes.naming import asked_axes
+from napari_utile.engine.planes.naming import asked_axes, axes_to_link
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.windows import Window
 
@@ -58,9 +58,8 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
         if np.dtype(array.dtype).kind not in PIXEL_KINDS:
             raise UtileError(f"The image holds {array.dtype} values; an image holds real numbers.")
         if not axes:
-            axes = (
-                f"{linked}YX" if linked and len(array.shape) == 3 and not names else guess_axes(array, names)
-            )
+            unnamed_stack = linked and len(array.shape) == 3 and not names
+            axes = axes_to_link(array.shape, linked) if unnamed_stack else guess_axes(array, names)
         planes = SelectedPlanes(ImageFile(array, axes, None, None, Path("image")), selection)
         if len(planes) > 1 and not linked:
             ways = " or ".join(f"{axis.lower()}=" for axis in planes.stacked)

@@ -17,6 +17,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import Counts, SectionCounter, Sections, gathered
 from napari_utile.engine.linking.tracks import follow_through_t
 from napari_utile.engine.planes.arrays import as_label_array
+from napari_utile.engine.planes.naming import axes_to_link
 from napari_utile.engine.words import counted
 
 
@@ -331,6 +332,14 @@ def link(
     shape = tuple(int(size) for size in stack.shape)
     if len(shape) != 3 or 0 in shape:
         raise UtileError(f"Linking needs a stack of labels (planes, Y, X); got the shape {shape}.")
+    if not {"Y", "X"} <= {*letters}:
+        try:
+            axes_to_link(shape, axis)
+        except UtileError as error:
+            raise UtileError(
+                f"The planes of labels come first, (planes, Y, X); in the shape {shape} they seem to come last: "
+                "move them, as np.moveaxis(labels, -1, 0) does, or name the axes in xarray."
+            ) from error
     params = LinkParams(axis, overlap, distance, gap)
     dtype = np.dtype(stack.dtype)
     planes = Planes(shape, f"{params.axis}YX", dtype, lambda: (np.asarray(plane) for plane in stack))

@@ -84,6 +84,21 @@ def name_axes(
     return "".join(letter or "" for letter in letters), guessed
 
 
+def axes_to_link(shape: Sequence[int], along: str, what: str = "the image") -> str:
+    """Name the three axes of planes to be linked, which have no names: planes, Y, X.
+
+    Raises
+    ------
+    UtileError
+        Where the rule reads them otherwise, or cannot tell.
+    """
+    if name_axes(shape, None, what)[0] != "TYX":
+        raise UtileError(
+            f"{what} has the shape {tuple(shape)}, whose last axis seems to hold channels, not X: {_ASK}."
+        )
+    return f"{along}YX"
+
+
 def _channels_last(shape: tuple[int, ...], letters: Sequence[str | None]) -> bool:
     """Whether the last axis, unnamed, holds channels behind rows and columns."""
     if len(shape) < 3 or letters[-1] is not None or "C" in letters or "S" in letters:
