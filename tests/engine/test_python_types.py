@@ -171,6 +171,32 @@ def test_a_result_is_measured_on_any_image_of_its_size_and_relabelled_by_paramet
         made.relabelled({"threshold": 0.7})
 
 
+def test_a_result_is_measured_on_the_plane_of_a_stack_that_it_was_made_of(tmp_path: Path) -> None:
+    film = np.stack([np.stack([IMAGE // (t + 1), IMAGE // 4]) for t in range(3)])
+    tifffile.imwrite(tmp_path / "film.tif", film, metadata={"axes": "TCYX"}, imagej=True)
+    file = read_image(tmp_path / "film.tif")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UtileWarning)
+        made = [
+            segment(film, axes="TCYX", t=1, channels=0, diameter=18),
+            segment(tmp_path / "film.tif", t=1, channels=0, diameter=18),
+            segment(file, t=1, channels=0, diameter=18),
+        ]
+        for result in made:
+            for image in (tmp_path / "film.tif", file, film, film[1]):
+                if image is film and result is not made[0]:
+                    continue  # nobody said what its axes are
+                assert (result.measure(image)["intensity_max_0"] == 100).all()
+            assert (result.measure(film, axes="TCYX", t=0)["intensity_max_0"] == 200).all()
+            assert (result.measure(tmp_path / "film.tif", t=2)["intensity_max_0"] == 66).all()
+        tifffile.imwrite(tmp_path / "other.tif", film, metadata={"axes": "ZCYX"}, imagej=True)
+        with pytest.raises(UtileError, match="choose one with z= or t="):
+            made[1].measure(tmp_path / "other.tif")
+        assert (made[1].measure(tmp_path / "other.tif", z=2)["intensity_max_0"] == 66).all()
+    with pytest.raises(UtileError, match="one plane already: leave out t="):
+        made[0].measure(t=1)
+
+
 def test_only_what_lies_above_0_is_ignored_as_in_files() -> None:
     other = np.where(LABELS == 3, 0, LABELS)
     unsure = np.where(LABELS == 3, np.nan, -1.0)

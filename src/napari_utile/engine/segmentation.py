@@ -26,7 +26,7 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.models.outputs import EDGE_DISTANCE, by_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.recipe import Recipe, TakenFrom, recipe_in_memory, record_plane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
@@ -137,13 +137,25 @@ class Segmentation:
         taken = self.taken_from or TakenFrom(self.plane.name)
         return recipe_in_memory([record_plane(self, taken.index)], self, taken)
 
-    def measure(self, image: Any = None, **options: Any) -> Columns:
+    def measure(
+        self,
+        image: Any = None,
+        *,
+        axes: str | None = None,
+        series: str | int | None = None,
+        z: str | int | None = None,
+        t: str | int | None = None,
+        project: str | None = None,
+        **options: Any,
+    ) -> Columns:
         """Measure the cells: see `cells.measure.measure` for the columns.
 
         Parameters
         ----------
-        image : path, array-like or ImagePlane, optional
+        image : path, ImageFile, array-like or ImagePlane, optional
             Whose channels the intensities are taken from; by default the channels that the network read.
+        axes, series, z, t, project
+            Which plane of the image, as for `segment`; by default the one that was segmented, where the image has it.
         **options
             ``basic`` and ``channel_names`` of `cells.measure.measure`.
 
@@ -153,10 +165,8 @@ class Segmentation:
             A row for each cell, in the image's unit where it has a pixel size; positions are pixels of the whole plane.
             Where the model knows several classes, ``class`` says which one.
         """
-        # Not above: files need more than torch and scikit-image.
-        from napari_utile.engine.files.one_plane import plane_of
-
-        image, (rows, columns) = self.plane if image is None else plane_of(image), self.region
+        selection = Selection.of(axes, series, z, t, project)
+        image, (rows, columns) = self._measured_on(image, selection), self.region
         if image.shape != self.plane.shape:
             raise UtileError(
                 f"The image has {image.shape} rows and columns, the segmented one {self.plane.shape}."
@@ -173,6 +183,16 @@ class Segmentation:
         if self.classes.several:
             table["class"] = self.classes.of_cells
         return table
+
+    def _measured_on(self, image: Any, selection: Selection) -> ImagePlane:
+        # Not above: files need more than torch and scikit-image.
+        from napari_utile.engine.files.one_plane import plane_like, plane_of
+
+        if image is None:
+            return plane_of(self.plane, selection)
+        if self.taken_from is not None and selection == Selection():
+            return plane_like(image, self.taken_from.selection, self.taken_from.index)
+        return plane_of(image, selection)
 
     def relabelled(self, instances: InstanceParams) -> "Segmentation":
         """Return the same outputs with mask and labels made by other parameters; no network runs."""

@@ -2,7 +2,8 @@
 
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,24 @@ def plane_of(image: Any, selection: Selection | None = None) -> ImagePlane:
         return image
     planes = planes_of(image, selection)
     return planes.plane(planes.indices[0])
+
+
+def plane_like(image: Any, selection: Selection, index: Mapping[str, int]) -> ImagePlane:
+    """Give the plane of an image that has the place of one of another image; where there is none, see `plane_of`.
+
+    Parameters
+    ----------
+    image : as for `plane_of`
+    selection, index
+        What was selected of the other image, and where in it the plane lies.
+    """
+    if not isinstance(image, ImagePlane):
+        known: dict[str, Any] = {axis.lower(): str(entry) for axis, entry in index.items() if axis in "ZT"}
+        if isinstance(image, ImageFile):
+            known |= {"axes": None, "series": None}
+        with suppress(UtileError):
+            return plane_of(image, replace(selection, **known))
+    return plane_of(image)
 
 
 def region_of(region: Sequence[slice], plane: ImagePlane) -> Window:
