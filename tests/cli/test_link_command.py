@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
@@ -175,6 +176,28 @@ def test_objects_of_a_region_lie_where_its_cells_do(model, tmp_path, how):
             assert [float(row[name]) for row in of_store] == pytest.approx(
                 [float(row[name]) for row in objects]
             )
+
+
+@pytest.mark.parametrize("store", [False, True], ids=["file", "store"])
+def test_tracks_of_a_region_lie_in_the_image_and_its_masks_in_the_labels(model, tmp_path, capsys, store):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX", finterval=30.0, unit="um")
+    out = tmp_path / "made.ome.zarr" if store else tmp_path
+    assert run(image, out, "--link", "t", "--region", "5:38,8:58", "--t", "1:3") == 0
+    labels = out if store else tmp_path / "cells_labels.tif"
+    assert main(["measure", str(labels), "-o", str(tmp_path / "cells.csv")]) == 0
+    capsys.readouterr()
+    assert main(["export", str(labels), "-o", str(tmp_path / "tracks.geff")]) == 0
+    assert "positions are those in the image" in capsys.readouterr().err
+    props = zarr.open_group(tmp_path / "tracks.geff", mode="r")["nodes/props"]
+    t, y, x = (np.asarray(props[f"{name}/values"]) for name in "tyx")
+    cells = rows(tmp_path / "cells.csv")
+    wanted = [(int(row["t"]), float(row["centroid_y"]), float(row["centroid_x"])) for row in cells]
+    assert sorted(zip((t / 30).round().tolist(), y * 2, x * 2, strict=True)) == [
+        pytest.approx(each, abs=1e-3) for each in sorted(wanted)
+    ]
+    assert main(["export", str(labels), "-o", str(tmp_path / "01_RES")]) == 0
+    assert "masks and frames are those of the labels" in capsys.readouterr().err
+    assert tifffile.imread(tmp_path / "01_RES" / "mask000.tif").shape == (33, 50)
 
 
 @pytest.mark.parametrize("name", ["01_RES", "tracks.geff"])

@@ -13,7 +13,7 @@ from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.result_files import recipe_beside
 from napari_utile.engine.files.targets import check_target, identities
-from napari_utile.engine.linking.exported import TRACK_ENDINGS, write_tracks
+from napari_utile.engine.linking.exported import GEFF, TRACK_ENDINGS, write_tracks
 from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.provenance.linked import linking_in
 from napari_utile.engine.words import counted
@@ -77,9 +77,13 @@ def _export_tracks(labels: Path, output: Path, axes: str | None) -> int:
         parents = linking.parents
     else:
         print(f"{labels}: no recipe beside it, so no division is known", file=sys.stderr)
-    if said := str(origin_of_labels(file)):
-        print(f"{file.shown_name} {said}: tracks lie where they do in the labels", file=sys.stderr)
+    origin = origin_of_labels(file)
+    if said := str(origin):
+        graph = output.name.endswith(GEFF)
+        what = "positions are those in the image" if graph else "masks and frames are those of the labels"
+        print(f"{file.shown_name} {said}: {what}", file=sys.stderr)
     spacing = Spacing(file.pixel_size, file.unit, file.steps)
-    count = write_tracks(output, lambda: (plane for _, plane in labels_of(file)), parents, spacing)
+    start = (origin.index({"T": 0})["T"], *origin.start)
+    count = write_tracks(output, lambda: (plane for _, plane in labels_of(file)), parents, spacing, start)
     print(f"{output}: {counted(count, 'track')}")
     return 0

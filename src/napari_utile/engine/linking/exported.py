@@ -34,6 +34,7 @@ def write_tracks(
     frames: Frames,
     parents: Mapping[int, int] | None = None,
     spacing: Spacing | None = None,
+    start: Sequence[int] = (0, 0, 0),
 ) -> int:
     """Write tracks for other programs, beside the place and renamed into it.
 
@@ -49,6 +50,8 @@ def write_tracks(
         Daughter -> mother; divisions of which a cell is not there are left out.
     spacing : Spacing, optional
         For the places of nodes; pixels and frames by default.
+    start : (int, int, int)
+        Frame, row and column of the image at which the labels begin, for the places of nodes.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def write_tracks(
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.stem[:40]}.", suffix=".tmp", dir=target.parent))
     try:
         if target.name.endswith(GEFF):
-            _write_graph(temporary, frames, there, spacing or Spacing())
+            _write_graph(temporary, frames, there, spacing or Spacing(), start)
         else:
             _write_challenge(temporary, frames, tracks, there)
         temporary.chmod(0o777 & ~_umask())
@@ -151,9 +154,12 @@ def _renumbered(parts: Mapping[int, Sequence[Part]]) -> dict[int, list[Part]]:
     }
 
 
-def _write_graph(folder: Path, frames: Frames, parents: Mapping[int, int], spacing: Spacing) -> None:
+def _write_graph(
+    folder: Path, frames: Frames, parents: Mapping[int, int], spacing: Spacing, start: Sequence[int]
+) -> None:
     import zarr
 
+    first, top, left = start
     height, width = spacing.pixel_size or (1.0, 1.0)
     step, time_unit = (spacing.steps or {}).get("T", (1.0, None))
     columns: dict[str, list[NDArray[Any]]] = {"t": [], "y": [], "x": [], "track_id": [], "area": []}
@@ -162,9 +168,9 @@ def _write_graph(folder: Path, frames: Frames, parents: Mapping[int, int], spaci
         tracks, place = np.unique(labels[y, x], return_inverse=True)
         area = np.bincount(place, minlength=tracks.size)
         for name, values in (
-            ("t", np.full(tracks.size, number * step, np.float64)),
-            ("y", np.bincount(place, y, tracks.size) / np.maximum(area, 1) * height),
-            ("x", np.bincount(place, x, tracks.size) / np.maximum(area, 1) * width),
+            ("t", np.full(tracks.size, (first + number) * step, np.float64)),
+            ("y", (top + np.bincount(place, y, tracks.size) / area) * height),
+            ("x", (left + np.bincount(place, x, tracks.size) / area) * width),
             ("track_id", tracks.astype(np.int64)),
             ("area", area * height * width),
         ):
