@@ -223,6 +223,12 @@ def test_paths_of_scripts_are_opened(tmp_path: Path, monkeypatch) -> None:
     write_labels(tmp_path / "l.tif", LABELS)
     for path in (str(tmp_path / "l.tif"), str(tmp_path / "l.tif").encode(), "~/l.tif"):
         np.testing.assert_array_equal(read_image(path).data, LABELS)
+        assert evaluate(path, path).scores["ap50"] == 1
+        grown = grow_seeds(path, path, distance=0)
+        np.testing.assert_array_equal(grown, grow_seeds(LABELS, LABELS, distance=0))
+        made = segment(path, diameter=None)
+        assert made.recipe.source == str(tmp_path / "l.tif")
+        assert made.measure(path)["intensity_max"].tolist() == made.measure()["intensity_max"].tolist()
 
 
 def test_images_and_labels_are_learnt_from_by_their_paths(tmp_path: Path) -> None:

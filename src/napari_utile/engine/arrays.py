@@ -14,6 +14,9 @@ Float64Array = NDArray[np.float64]
 Labels = IntArray
 """One id a cell, 0 for background."""
 
+PATHS = (str, bytes, os.PathLike)
+"""What names a file where an array could be given, too."""
+
 _NAMES = {
     "T": {"t", "time", "times", "timepoint", "timepoints", "frame", "frames"},
     "Z": {"z", "depth", "slice", "slices", "plane", "planes"},
@@ -52,7 +55,7 @@ def rows_and_columns_last(array: Any, what: str = "labels") -> Any:
     ValueError
         If it is the path of a file; the sentence says `what` was to be an array.
     """
-    if isinstance(array, (str, bytes, os.PathLike)):
+    if isinstance(array, PATHS):
         raise ValueError(f"{what} must be an array, not a path: read_image(path) gives the one in a file")
     if isinstance(axes := getattr(array, "axes", None), str) and hasattr(array, "data"):
         order = sorted(range(len(axes)), key=lambda axis: ("YX".find(axes[axis]), axis))

@@ -1,12 +1,12 @@
 """Labels against their reference, from files and arrays: their planes are paired by the names of their axes."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.arrays import PATHS
 from napari_utile.engine.errors import warn
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.label_planes import (
@@ -128,4 +128,4 @@ def _paired(
 
 
 def _from_files(*given: Any) -> bool:
-    return any(isinstance(each, (str, os.PathLike, ImageFile)) for each in given)
+    return any(isinstance(each, (*PATHS, ImageFile)) for each in given)

@@ -11,6 +11,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import PATHS
 from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.plane_file import stacked_labels
 from napari_utile.engine.inference.confidence import WHAT_TO_DO, fit_of, overall
@@ -372,7 +373,7 @@ def _taken_from(image: Any, planes: SelectedPlanes) -> TakenFrom:
     # Not above, see `segment`.
     from napari_utile.engine.files.image_file import ImageFile
 
-    of_file = isinstance(image, (str, os.PathLike, ImageFile))
+    of_file = isinstance(image, (*PATHS, ImageFile))
     source = planes.image.path if of_file else planes.image.name
     return TakenFrom(source, planes.selection, planes.indices[0])
 

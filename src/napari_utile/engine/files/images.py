@@ -33,7 +33,7 @@ _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
 def read_image(
-    path: str | os.PathLike[str],
+    path: str | bytes | os.PathLike[str],
     *,
     axes: str | None = None,
     series: str | int | None = None,
@@ -46,7 +46,7 @@ def read_image(
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, bytes or path-like
         TIFF, PNG, JPEG, BMP, GIF, an OME-Zarr folder, or a vendor's file (see `read_vendor`).
     axes : str, optional
         A letter an axis, out of ``TCZYXS``, whatever the file says.

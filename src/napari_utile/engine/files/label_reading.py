@@ -1,6 +1,5 @@
 """One reading of label images, from files and arrays; what looks like something else than ids of cells is said."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 from skimage.measure import label as label_components
 
-from napari_utile.engine.arrays import Labels
+from napari_utile.engine.arrays import PATHS, Labels
 from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
@@ -32,7 +31,7 @@ def label_image(labels: Any, axes: str | None = None, what: str = "the labels") 
     """Read a label image, or a mask; of a store of this program its cells. See `read_labels`."""
     if isinstance(labels, ImageFile):
         return replace(labels, axes=asked_axes(axes, labels.data.shape, what)) if axes else labels
-    if isinstance(labels, (str, os.PathLike)):
+    if isinstance(labels, PATHS):
         path = as_path(labels, "labels")
         if is_store(path):
             refuse_unfinished(path)

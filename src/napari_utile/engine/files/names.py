@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_utile.engine.arrays import PATHS
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.unfinished import is_store
 
@@ -66,7 +67,7 @@ def as_path(given: object, what: str = "an image") -> Path:
     >>> as_path(b"cells.tif").name
     'cells.tif'
     """
-    if not isinstance(given, (str, bytes, os.PathLike)):
+    if not isinstance(given, PATHS):
         raise UtileError(f"The path of {what} is a text such as 'cells.tif'; got {type(given).__name__}.")
     text = os.fsdecode(given)
     if "\0" in text:

@@ -1,7 +1,6 @@
 """The one plane, and the region of it, that a call from Python means."""
 
 import operator
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.arrays import PATHS
 from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
@@ -38,7 +38,7 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
     """
     if isinstance(image, SelectedPlanes):
         planes = image
-    elif isinstance(image, (str, os.PathLike, ImageFile)):
+    elif isinstance(image, (*PATHS, ImageFile)):
         if isinstance(image, ImageFile):
             file, selection = image, _as_read(image, selection)
         else:

@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import os
 import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.arrays import PATHS
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_reading import labels_of_one_plane
@@ -390,7 +390,7 @@ def _one_by_one(several: Any, what: str) -> list[Any]:
     UtileError
         If it is a single one.
     """
-    single = isinstance(several, (str, bytes, os.PathLike, ImagePlane)) or getattr(several, "ndim", 3) < 3
+    single = isinstance(several, (*PATHS, ImagePlane)) or getattr(several, "ndim", 3) < 3
     if single or not isinstance(several, Iterable):
         raise UtileError(f"The {what} are given as a list, also a single one: [{what.removesuffix('s')}].")
     return list(several)
