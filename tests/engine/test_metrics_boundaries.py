@@ -157,6 +157,14 @@ def test_a_stack_is_judged_plane_by_plane() -> None:
     assert boundary_scores(prediction, truth).warping_error == pytest.approx(1 / 512)
 
 
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0), (2, 0, 5), (0, 4, 5)])
+def test_images_without_a_pixel_have_no_boundary_errors(shape: tuple[int, ...]) -> None:
+    empty = np.zeros(shape, int)
+    scores = boundary_scores(empty, empty, ignore=empty)
+    assert math.isnan(scores.pixel_error)
+    assert math.isnan(scores.warping_error)
+
+
 def test_the_sweep_finds_the_best_threshold_of_each_score() -> None:
     truth = np.zeros((12, 25), int)
     truth[2:10, 2:12] = 1

@@ -147,6 +147,11 @@ def test_what_is_no_array_is_one_sentence(image: object) -> None:
             "one of torch.float16, .*; got torch.int8",
         ),
         (lambda: link(FRAMES, "z"), "The labels have no planes along Z to link, but along T"),
+        (lambda: evaluate(LABELS[:0], LABELS[:0]), r"no pixels in the prediction, .* \(0, 64\)"),
+        (
+            lambda: evaluate(LABELS[None, :, :0], LABELS[None, :, :0], axes="ZYX"),
+            r"no pixels in the reference",
+        ),
         (lambda: evaluate(LABELS, LABELS, iou="x"), "iou must be a number; got 'x'"),
         (lambda: evaluate(LABELS, LABELS, max_displacement=-1), "max_displacement must be at least 0"),
         (lambda: evaluate(LABELS, LABELS, LABELS.astype(complex)), "an array of numbers, got complex128"),

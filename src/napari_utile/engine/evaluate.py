@@ -15,7 +15,7 @@ from napari_utile.engine.files.label_planes import (
     place_in_words,
     refuse_other_pixels,
 )
-from napari_utile.engine.files.label_reading import label_image, read_labels
+from napari_utile.engine.files.label_reading import label_image, read_labels, refuse_empty
 from napari_utile.engine.metrics import evaluation
 from napari_utile.engine.metrics.evaluation import Evaluation, mean_scores
 from napari_utile.engine.parameters import Bounds, Parameter, checked_value
@@ -99,6 +99,10 @@ def evaluate(
     from_files = _from_files(*given)
     arrays = [] if from_files else [as_label_array(each) for each in given]
     if not from_files and not axes and volume is not False and not any(names for _, names in arrays):
+        for (array, _), what in zip(
+            arrays, ("the prediction", "the reference", "the ignored pixels"), strict=False
+        ):
+            refuse_empty(array, what)
         found, wanted, *rest = (np.asarray(array) for array, _ in arrays)
         return evaluation.evaluate(found, wanted, rest[0] if rest else None, iou, max_displacement, name)
     planes = {

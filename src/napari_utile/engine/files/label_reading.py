@@ -41,10 +41,15 @@ def label_image(labels: Any, axes: str | None = None, what: str = "the labels") 
             warn(f"{image.shown_name}: {', '.join(image.notes)}")
         return image
     array, names = as_label_array(labels)
-    if 0 in array.shape:
-        raise UtileError(f"{what} are empty: they have the shape {tuple(array.shape)}.")
+    refuse_empty(array, what)
     named = asked_axes(axes, array.shape, what) if axes else name_axes(array.shape, names, what)[0]
     return ImageFile(array, named, None, None, Path(what))
+
+
+def refuse_empty(labels: Any, what: str) -> None:
+    """Refuse an array without a pixel."""
+    if 0 in labels.shape:
+        raise UtileError(f"There are no pixels in {what}, an array of the shape {tuple(labels.shape)}.")
 
 
 def labels_of_one_plane(labels: Any, what: str = "the labels") -> Labels:

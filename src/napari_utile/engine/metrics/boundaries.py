@@ -5,8 +5,10 @@ organisers later preferred V-Rand and V-Info, restricted to the foreground, afte
 borders.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -169,10 +171,10 @@ def _warping_error_of_labels(
     ignore: ArrayLike | None,
     max_displacement: int | None,
 ) -> float:
-    hidden = None if ignore is None else as_ignored(ignore)
+    masks = None if ignore is None else _planes(as_ignored(ignore))
     errors, pixels = [], []
     for index, (one, other) in enumerate(zip(_planes(predicted), _planes(reference), strict=True)):
-        mask = None if hidden is None else hidden.reshape(-1, *hidden.shape[-2:])[index]
+        mask = None if masks is None else masks[index]
         counted = one.size if mask is None else one.size - int(mask.sum())
         if counted:
             errors.append(warping_error(separate(one), separate(other), mask, max_displacement))
@@ -180,8 +182,9 @@ def _warping_error_of_labels(
     return float(np.average(errors, weights=pixels)) if pixels else float("nan")
 
 
-def _planes(array: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
-    yield from array.reshape(-1, *array.shape[-2:])
+def _planes(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the (N, Y, X) planes of an array (..., Y, X); -1 for N would not do where there is no pixel."""
+    return array.reshape(math.prod(array.shape[:-2]), *array.shape[-2:])
 
 
 def _thinned_where_it_counts(
