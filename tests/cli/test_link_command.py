@@ -156,11 +156,11 @@ def test_objects_of_a_region_lie_where_its_cells_do(model, tmp_path, how):
     words = [*(["--three-views"] if views else ["--link", "z"]), "--region", "8:36,10:58"]
     assert run(image, tmp_path, *words) == 0
     sums = {}
-    for cell in rows(tmp_path / "stack_cells.csv"):
+    for cell in rows_of(tmp_path / "stack_cells.csv"):
         y, area = float(cell["centroid_y"]), int(cell["area_px"])
         sums[cell["object"]] = np.add(sums.get(cell["object"], 0), (y * area, area))
     wanted = {each: total / area for each, (total, area) in sums.items()}
-    objects = rows(tmp_path / "stack_objects.csv")
+    objects = rows_of(tmp_path / "stack_objects.csv")
     assert {row["object"]: float(row["centroid_y"]) for row in objects} == pytest.approx(wanted)
     assert sorted(round(float(row["centroid_x"])) for row in objects) == [20, 45]
     options = {"three_views": True} if views else {"link": "z"}
@@ -171,7 +171,7 @@ def test_objects_of_a_region_lie_where_its_cells_do(model, tmp_path, how):
     if not views:
         store = tmp_path / "made.ome.zarr"
         assert run(image, store, *words) == 0
-        of_store = rows(store / "tables" / "objects.csv")
+        of_store = rows_of(store / "tables" / "objects.csv")
         for name in ("centroid_y", "centroid_x"):
             assert [float(row[name]) for row in of_store] == pytest.approx(
                 [float(row[name]) for row in objects]
@@ -190,7 +190,7 @@ def test_tracks_of_a_region_lie_in_the_image_and_its_masks_in_the_labels(model, 
     assert "positions are those in the image" in capsys.readouterr().err
     props = zarr.open_group(tmp_path / "tracks.geff", mode="r")["nodes/props"]
     t, y, x = (np.asarray(props[f"{name}/values"]) for name in "tyx")
-    cells = rows(tmp_path / "cells.csv")
+    cells = rows_of(tmp_path / "cells.csv")
     wanted = [(int(row["t"]), float(row["centroid_y"]), float(row["centroid_x"])) for row in cells]
     assert sorted(zip((t / 30).round().tolist(), y * 2, x * 2, strict=True)) == [
         pytest.approx(each, abs=1e-3) for each in sorted(wanted)

@@ -262,7 +262,7 @@ def known_to(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 _IN_JSON: dict[Any, tuple[Any, str]] = {
     str: ((str, os.PathLike), "a text"),
-    bool: ((bool, np.bool_), "True or False"),
+    bool: (bool, "True or False"),
     int: (numbers.Real, "a number"),
     float: (numbers.Real, "a number"),
     tuple: ((list, tuple), "a list"),
