@@ -64,6 +64,32 @@ sys.exit(cli.main())
 """
 
 
+LOGGING = """
+import logging, sys, warnings
+from napari_utile import cli
+from napari_utile.cli import models
+from napari_utile.engine.errors import warn
+
+def say(_):
+    logging.getLogger("a.library").error("for developers")
+    logging.error("for developers")
+    warnings.warn("for developers")
+    warn("This is for users.")
+    return 0
+
+models._list = say
+sys.exit(cli.main())
+"""
+
+
+def test_what_libraries_say_to_developers_is_not_shown(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LOGGING, "models", "list"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    made = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert (made.returncode, made.stdout) == (0, "")
+    assert made.stderr == "utile models: This is for users.\n"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_a_command_in_order(tmp_path: Path, name: str) -> None:

@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not sys.warnoptions:  # what libraries say to developers
             warnings.simplefilter("ignore")
             warnings.simplefilter("default", UtileWarning)
-            logging.lastResort = None
+            logging.getLogger().addHandler(logging.NullHandler())
     with patient_streams() as problems:
         status = _run(arguments)
     if problems:
