@@ -1,5 +1,6 @@
 """Reading and writing image files."""
 
+import errno
 import json
 import os
 import signal
@@ -126,6 +127,22 @@ def test_writing_where_it_cannot_be_done_says_so(tmp_path: Path) -> None:
         pass
     with pytest.raises(UtileError, match="Cannot write"), atomic_path(tmp_path / "never_written.tif"):
         pass
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_file_that_is_written_by_way_of_another_is_called_by_its_own_name(
+    tmp_path: Path, is_named: bool
+) -> None:
+    target = tmp_path / "cells.csv"
+
+    def write() -> None:
+        with atomic_path(target) as outer, atomic_path(outer) as inner:
+            raise OSError(errno.EIO, "no", str(inner)) if is_named else OSError(errno.EFBIG, "no")
+
+    with pytest.raises(UtileError) as caught:
+        write()
+    assert str(caught.value) == f"Cannot write {target}: no."
+    assert not list(tmp_path.iterdir())
 
 
 # Round trips

@@ -15,6 +15,8 @@ from napari_utile.engine.files.targets import check_target
 # What a person can mend: no space, no quota, no permission, a missing or wrong folder, a read-only disk.
 _USER_ERRORS = ("ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EFBIG")
 _USER_ERRNOS = {getattr(errno, name) for name in _USER_ERRORS if hasattr(errno, name)}
+_known_as: dict[Path, Path] = {}
+"""By a temporary path, the file that is written by way of it: the one that a user knows."""
 
 
 @contextlib.contextmanager
@@ -27,7 +29,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path : str or path-like
-        The file to write. Its folder must exist. A symbolic link is followed: the file it names is replaced.
+        The file to write. Its folder must exist. A symbolic link is followed: the file it names is replaced. It may be
+        a temporary path that this gave before: what goes wrong names the file that is written in the end.
 
     Yields
     ------
@@ -49,6 +52,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     while len(os.fsencode(stem)) > 40:  # with what is added, a long name must stay within the disk's limit
         stem = stem[:-1]
     temporary = target.with_name(f".{stem}.{uuid.uuid4().hex[:12]}.tmp{target.suffix}")
+    known = _known_as[temporary] = _known_as.get(target, target)
     try:
         yield temporary
         if temporary.is_file():
@@ -57,16 +61,18 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
                 shutil.copymode(target, temporary)
         os.replace(temporary, target)
     except OSError as error:
-        ours = error.filename is None or Path(error.filename) in (temporary, target)
-        if error.errno in _USER_ERRNOS and ours:
-            raise UtileError(f"Cannot write {target}: {error.strerror or error}.") from error
+        by_name = error.filename is not None
+        ours = Path(error.filename) in (temporary, target) if by_name else error.errno in _USER_ERRNOS
+        if ours:
+            raise UtileError(f"Cannot write {known}: {error.strerror or error}.") from error
         raise
     except Exception as error:
         said = re.search(r"\(os error (\d+)\)", str(error))  # by libraries in Rust, such as safetensors
         if said and int(said[1]) in _USER_ERRNOS:
-            raise UtileError(f"Cannot write {target}: {os.strerror(int(said[1]))}.") from error
+            raise UtileError(f"Cannot write {known}: {os.strerror(int(said[1]))}.") from error
         raise
     finally:
+        del _known_as[temporary]
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
