@@ -207,6 +207,35 @@ def test_a_folder_that_must_not_be_looked_into_is_said_by_what_reads_it(
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("bright_nuclei")
+def test_images_in_a_folder_that_must_not_be_entered_do_not_stop_the_others(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    for path in (closed / "a.tif", closed / "b.tif", tmp_path / "c.tif"):
+        tifffile.imwrite(path, IMAGE)
+
+    def refusing(usual):
+        def call(path, *more, **options):
+            if isinstance(path, (str, Path)) and closed in Path(path).parents:
+                raise PermissionError(13, "Permission denied", str(path))
+            return usual(path, *more, **options)
+
+        return call
+
+    for owner, name in ((os, "stat"), (Path, "open")):  # nothing is closed to root
+        monkeypatch.setattr(owner, name, refusing(getattr(owner, name)))
+    words = ["-o", str(tmp_path / "out"), "--model", "nuclei", "--diameter", "none", "--quiet"]
+    assert main(["segment", str(closed), str(tmp_path / "c.tif"), *words]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        *(f"{closed / name}: Cannot read {closed / name}: Permission denied." for name in ("a.tif", "b.tif")),
+        "2 of 3 images failed.",
+    ]
+    assert (tmp_path / "out" / "c_labels.tif").is_file()
+
+
 @pytest.mark.parametrize("words", [["segment", "https://a.org/b.tif"], ["measure", "s3://a/b.zarr"]])
 def test_an_address_is_not_taken_for_a_file(tmp_path, words, capsys) -> None:
     assert main([*words, "-o", str(tmp_path / ("out" if words[0] == "segment" else "t.csv"))]) == 1

@@ -78,9 +78,9 @@ def read_image(
     series = None if series is None else str(series)
     if is_zarr(path):
         return read_ome_zarr(path, axes=axes, series=series)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UtileError(f"{path} is a folder, not an image.")
-    if path.exists() and not path.is_file():  # reading it would wait for ever
+    if os.path.exists(path) and not os.path.isfile(path):  # reading it would wait for ever
         raise UtileError(f"{path} is a pipe or a device, not a file: save the image first.")
     try:
         with path.open("rb") as file:

@@ -1,5 +1,6 @@
 """Label images in files: which belongs to which."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -200,7 +201,7 @@ def find_labels(labels: str | Path) -> tuple[dict[str, Path], tuple[Path, ...]]:
 def _listed(item: str | Path) -> list[_Named]:
     """List the files that a file, folder or pattern stands for, and the results of plates in folders below it."""
     path = as_path(item)
-    below = results_of_plates(path) if path.is_dir() and not is_zarr(path) else []
+    below = results_of_plates(path) if os.path.isdir(path) and not is_zarr(path) else []
     try:
         here = find_images([item])
     except UtileError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from napari_utile.engine.arrays import PATHS
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.unfinished import is_store
+from napari_utile.engine.files.unfinished import HOME, is_store
 
 RESULT_ENDINGS = ("_labels", "_probability", "_mask", "_classes", "_truth")
 """Endings of files that this program makes of an image and writes beside it."""
@@ -164,7 +164,7 @@ def results_apart(paths: Iterable[Path]) -> Sorted:
 
 
 def _is_result(path: Path, present: set[tuple[Path, str]]) -> bool:
-    if (path / ".utile").is_dir():
+    if os.path.isdir(path / HOME):
         return True
     name, ending = name_and_ending(path)
     if ending and (

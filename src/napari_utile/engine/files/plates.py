@@ -58,7 +58,7 @@ def plate_fields(path: Path) -> tuple[PlateField, ...]:
     UtileError
         If its metadata are damaged.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return ()
     try:
         node: Any = zarr.open(path, mode="r")

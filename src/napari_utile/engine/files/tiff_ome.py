@@ -1,6 +1,7 @@
 """What the OME-XML of a TIFF says of its images, and over which files they are spread."""
 
 import functools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,7 @@ def files_of_set(path: Path, every_image: bool = False) -> tuple[str, ...]:
     every_image : bool
         Also those of the other images of the set.
     """
-    if ".tif" not in path.name.lower() or not path.is_file():
+    if ".tif" not in path.name.lower() or not os.path.isfile(path):
         return ()
     try:
         with tifffile.TiffFile(path, _multifile=False) as tif:

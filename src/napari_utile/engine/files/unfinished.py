@@ -1,6 +1,7 @@
 """Stores of this program that are not finished: never taken for a result."""
 
 import json
+import os
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
@@ -12,7 +13,7 @@ PLAN = "plan.json"
 
 def is_store(place: Path) -> bool:
     """Tell whether a folder is a store that this program began."""
-    return (place / HOME / PLAN).is_file()
+    return os.path.isfile(place / HOME / PLAN)
 
 
 def is_complete(place: Path) -> bool:
