@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
@@ -234,6 +235,30 @@ def test_images_in_a_folder_that_must_not_be_entered_do_not_stop_the_others(
         "2 of 3 images failed.",
     ]
     assert (tmp_path / "out" / "c_labels.tif").is_file()
+
+
+@pytest.mark.usefixtures("bright_nuclei")
+@pytest.mark.parametrize("seeds", [False, True])
+def test_no_folder_is_made_inside_an_image(tmp_path, capsys, seeds) -> None:
+    image = tmp_path / "a.zarr"
+    zarr.create_array(image, data=IMAGE)
+    tifffile.imwrite(tmp_path / "a_labels.tif", np.eye(*IMAGE.shape, dtype=np.uint8))
+    before = sorted(tmp_path.rglob("*"))
+    words = ["segment", str(image), "-o", str(image / "results" / "new"), "--quiet"]
+    assert main([*words, *(["--seeds", str(tmp_path / "a_labels.tif")] if seeds else [])]) == 1
+    said = capsys.readouterr().err
+    assert "results/new: it is what is read here" in said.replace(os.sep, "/")
+    assert said.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("bright_nuclei")
+def test_nothing_is_said_of_tables_that_a_single_image_does_not_join(tmp_path, capsys) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE)
+    (tmp_path / "quality.html").mkdir()
+    words = ["-o", str(tmp_path), "--model", "nuclei", "--diameter", "none", "--quiet"]
+    assert main(["segment", str(tmp_path / "a.tif"), *words]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("words", [["segment", "https://a.org/b.tif"], ["measure", "s3://a/b.zarr"]])

@@ -284,7 +284,8 @@ def tables_of_one(
     try:
         tables = FieldTables(target, None, conditions, inputs)
     except UtileError as error:
-        print(f"The tables in {target} stay as they are: {error}", file=sys.stderr)
+        if any(target.glob(FIELDS.format("*"))):
+            print(f"The tables in {target} stay as they are: {error}", file=sys.stderr)
         return None
     return tables if tables.are_there else None
 

@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     count = len(pairs) + batch.failed
     sizing = Sizing(arguments, [*pairs]) if "model" in chosen else None
     inputs = identities([path for each, seeds in pairs.items() for path in (each.path, seeds)])
-    check_folder(arguments.output)
+    check_folder(arguments.output, inputs)
     from napari_utile.cli.fields import tables_of_one
 
     tables = tables_of_one(arguments.output, None, inputs)

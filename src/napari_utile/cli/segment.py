@@ -156,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = identities([*found, *(each for each in beside if isinstance(each, (str, Path)))])
     tables = None
     if not arguments.estimate:
-        check_folder(arguments.output)
+        check_folder(arguments.output, inputs)
         if len(every) > 1:
             tables = FieldTables(arguments.output, arguments.shard, conditions, inputs)
         else:

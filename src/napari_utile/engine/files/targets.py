@@ -66,22 +66,26 @@ def check_target(
         raise UtileError(
             f"Cannot write {shown}: the name is too long for this disk; give the image a shorter one."
         )
-    if inputs and any(_identity(place) in inputs for place in (target, *target.parents)):
-        raise UtileError(
-            f"Cannot write {shown}: it is what is read here, and would be lost; choose another name."
-        )
+    _refuse_inputs(target, inputs, shown)
     check_writable(target.parent)
     return target
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, inputs: Collection[Identity] = ()) -> None:
     """Make a folder for results where it is missing, and check that files can be written in it.
+
+    Parameters
+    ----------
+    folder : Path
+    inputs : collection of Identity
+        Of what is read: no folder is made inside it.
 
     Raises
     ------
     UtileError
         If that is not possible, or the name is rather that of a file.
     """
+    _refuse_inputs(Path(os.path.realpath(folder)), inputs, folder)
     suffix = folder.suffix
     if not os.path.lexists(folder) and suffix[1:2].isalpha() and suffix[1:].isalnum():
         raise UtileError(f"{folder} looks like the name of a file: give a folder for the results.")
@@ -131,6 +135,14 @@ def check_space(folder: Path, size: float) -> None:
         raise UtileError(
             f"The results need about {bytes_in_words(size)}, and {bytes_in_words(free)} are free on the disk of "
             f"{folder}."
+        )
+
+
+def _refuse_inputs(target: Path, inputs: Collection[Identity], shown: object) -> None:
+    """Refuse what is read and anything inside it."""
+    if inputs and any(_identity(place) in inputs for place in (target, *target.parents)):
+        raise UtileError(
+            f"Cannot write {shown}: it is what is read here, and would be lost; choose another name."
         )
 
 
