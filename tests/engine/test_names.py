@@ -68,6 +68,14 @@ def test_labels_that_no_recipe_made_are_known_by_their_table(tmp_path: Path) -> 
     assert kept(find_images([str(tmp_path / "**" / "*.tif")])) == ["a.tif", "b_mask.tif", "c_labels.tif"]
 
 
+def test_labels_in_folders_of_their_own_are_known_by_their_images(tmp_path: Path) -> None:
+    make(
+        tmp_path, "a.tif", "out/A_labels.tif", "out/b_labels.tif", "masks/a_cp_masks.png", "other/a_mask.tif"
+    )
+    assert kept(find_images([str(tmp_path / "**")])) == ["a.tif", "a_mask.tif", "b_labels.tif"]
+    assert kept(find_images([tmp_path, tmp_path / "out"])) == ["a.tif", "b_labels.tif"]
+
+
 def test_files_of_the_cell_tracking_challenge(tmp_path: Path) -> None:
     make(tmp_path, "01/t000.tif", "01/t001.tif", "01_RES/mask000.tif", "01_GT/SEG/man_seg001.tif",
          "01_GT/TRA/man_track000.tif", "02/mask000.tif")  # fmt: skip

@@ -7,7 +7,7 @@ a beginning (``mask000.tif`` and ``man_seg000.tif`` belong to ``t000.tif``).
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,7 +140,7 @@ def results_apart(paths: Iterable[Path]) -> Sorted:
     A file is a result where its name has an ending or a beginning of `name_and_ending` and `beginning_and_name`, and
 
     - an image with its name without that is among `paths`, in the same folder or, for the Cell Tracking Challenge, in
-      the folder that the results' folder is named after; or
+      the folder that the results' folder is named after; or, of labels, in any folder; or
     - a recipe of this program lies beside it, or, of labels, a table of their cells.
 
     A store that this program wrote is a result as well. A single path is taken for what the user meant.
@@ -158,27 +158,27 @@ def results_apart(paths: Iterable[Path]) -> Sorted:
     if len(every) < 2:
         return Sorted(tuple(every), ())
     present = {(path.parent, image_name(path).lower()) for path in every}
-    results = [path for path in every if _is_result(path, present)]
+    names = {name for _, name in present}
+    results = [path for path in every if _is_result(path, present, names)]
     apart = set(results)
     return Sorted(tuple(path for path in every if path not in apart), tuple(results))
 
 
-def _is_result(path: Path, present: set[tuple[Path, str]]) -> bool:
+def _is_result(path: Path, present: Set[tuple[Path, str]], names: Set[str]) -> bool:
     if os.path.isdir(path / HOME):
         return True
     name, ending = name_and_ending(path)
-    if ending and (
-        (path.parent, name.lower()) in present or _has_recipe(path.parent, name) or table_beside(path)
-    ):
+    has_image = name.lower() in names if ending in LABEL_ENDINGS else (path.parent, name.lower()) in present
+    if ending and (has_image or _has_recipe(path.parent, name) or table_beside(path)):
         return True
     beginning, number = beginning_and_name(image_name(path))
     if beginning not in LABEL_BEGINNINGS:
         return False
-    names = {
+    images = {
         number,
         *(f"{image}{mark}{number}" for image in ("t", "img", "image", "im") for mark in ("", "_", "-")),
     }
-    return any((folder, name) in present for folder in _image_folders(path.parent) for name in names)
+    return any((folder, image) in present for folder in _image_folders(path.parent) for image in images)
 
 
 def table_beside(path: Path) -> Path | None:
