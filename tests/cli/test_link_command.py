@@ -130,6 +130,17 @@ def test_each_depth_of_a_time_series_has_its_own_tracks_whatever_the_order_of_th
     assert all(depths[row["track_id"]] == row["Z"] for row in cells)
 
 
+@pytest.mark.parametrize("axes", ["TZYX", "ZTYX"])
+def test_linked_labels_are_those_of_their_recipe_whatever_the_order_of_the_axes(
+    model, tmp_path, capsys, axes
+):
+    stack = np.stack([FRAMES, np.roll(FRAMES, 5, axis=1)], axis=axes.index("Z"))
+    tifffile.imwrite(tmp_path / "both.tif", stack, ome=True, metadata={"axes": axes})
+    assert run(tmp_path / "both.tif", tmp_path, "--link", "t") == 0
+    assert main(["replay", str(tmp_path / "both_recipe.json"), "--quiet"]) == 0
+    assert "different" not in capsys.readouterr().out
+
+
 def test_python_links_as_the_command_does(model, tmp_path):
     image = write(tmp_path / "cells.tif", FRAMES, "TYX", finterval=30.0, unit="um")
     assert run(image, tmp_path, "--link", "t") == 0

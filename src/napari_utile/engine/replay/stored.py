@@ -1,5 +1,6 @@
 """Compare the labels beside a recipe with it."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.names import RECIPE_ENDING
+from napari_utile.engine.files.plane_file import AXIS_ORDER, file_order
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.grown import GrownRecipe
@@ -24,7 +26,7 @@ def stored_difference(recipe: Recipe | GrownRecipe, recipe_path: Path) -> str | 
     Returns
     -------
     str or None
-        One sentence where one of the two is missing or of another run, which the next run replaces. None where they
+        One sentence where one of the two is missing or of another run. None where they
         belong together, and for recipes that no labels are kept beside.
     """
     labels = labels_beside(recipe_path)
@@ -34,20 +36,26 @@ def stored_difference(recipe: Recipe | GrownRecipe, recipe_path: Path) -> str | 
         return (
             f"There is no {labels.name} beside this recipe: the run was interrupted, or the file was moved."
         )
+    return _difference(recipe, labels)
+
+
+def _difference(recipe: Recipe | GrownRecipe, labels: Path) -> str | None:
+    linked = recipe.linking if isinstance(recipe, Recipe) else None
+    # A file may have its axes in another order than the image, by which the recipe lists its planes.
+    order = file_order([record.index for record in recipe.planes])
+    known = linked.labels if linked else tuple(recipe.planes[place].labels for place in order)
+    kind = np.int32 if isinstance(recipe, Recipe) else np.int64  # that the hashes are of
     try:
         file = read_image(labels)
-        # A file may have its axes in another order than the image, by which the recipe lists its planes.
-        order = [axis for axis in recipe.planes[0].index if axis in file.axes]
-        stored = np.moveaxis(
-            np.asarray(file.data), [file.axes.index(axis) for axis in order], range(len(order))
-        )
-        planes = stored.reshape(len(recipe.planes), *stored.shape[-2:])
+        outer = [axis for axis in AXIS_ORDER if axis in file.axes and axis not in "YX"]
+        sizes = [file.data.shape[file.axes.index(axis)] for axis in outer]
+        if math.prod(sizes) != len(known):
+            return f"{labels.name} is not the file that this recipe is about."
+        for position, labels_then in zip(np.ndindex(*sizes), known, strict=True):
+            at = dict(zip(outer, position, strict=True))
+            plane = np.asarray(file.data[tuple(at.get(axis, slice(None)) for axis in file.axes)])
+            if sha256_of(plane.astype(kind)) != labels_then:
+                return f"{labels.name} comes from another run, or has changed since the recipe was written."
     except (UtileError, ValueError, IndexError):
         return f"{labels.name} is not the file that this recipe is about."
-    linked = recipe.linking if isinstance(recipe, Recipe) else None
-    known = linked.labels if linked else [record.labels for record in recipe.planes]
-    kind = np.int32 if isinstance(recipe, Recipe) else np.int64  # that the hashes are of
-    for plane, labels_then in zip(planes, known, strict=True):
-        if sha256_of(plane.astype(kind)) != labels_then:
-            return f"{labels.name} comes from another run, or has changed since the recipe was written."
     return None
