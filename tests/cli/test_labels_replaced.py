@@ -9,6 +9,8 @@ import tifffile
 
 import napari_utile.cli
 from napari_utile.cli import main
+from napari_utile.engine.models.card import ModelClass
+from napari_utile.engine.models.catalogue import user_model_folder
 from sheets import rows_of
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
@@ -76,6 +78,75 @@ def test_no_recipe_of_other_labels_is_taken_for_that_of_clicks(tmp_path, capsys)
     assert main(["segment", image, "-o", str(tmp_path), "--quiet", *WORDS]) == 0
     assert main(["click", image, "--points", points, "-o", str(tmp_path / "a_labels.tiff"), *WORDS]) == 1
     assert "a_recipe.json is of other labels; choose another name." in capsys.readouterr().err
+
+
+PAINTED = np.full((30, 60), 7, np.uint16)
+
+
+def paint(path):
+    tifffile.imwrite(path, PAINTED)
+
+
+def write_notes(path):
+    path.write_text("mine\n1\n")
+
+
+def recolour(path):
+    labels = tifffile.imread(path)
+    labels[:3, :3] = 99
+    tifffile.imwrite(path, labels)
+
+
+def seeds_in(folder):
+    folder.mkdir(exist_ok=True)
+    for name in "ab":
+        tifffile.imwrite(folder / f"{name}.tif", (discs(CENTRES[0]) > 0).astype(np.uint16))
+    return str(folder)
+
+
+@pytest.mark.parametrize("seeds", [False, True], ids=["model", "seeds"])
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("a_labels.tif", paint),
+        ("a_labels.tif", recolour),
+        ("a_cells.csv", write_notes),
+        ("a_recipe.json", write_notes),
+    ],
+    ids=["painted", "corrected", "table", "recipe"],
+)
+def test_a_batch_replaces_nothing_that_somebody_made_or_changed(tmp_path, capsys, name, change, seeds):
+    images, out = tmp_path / "images", tmp_path / "out"
+    for folder in (images, out):
+        folder.mkdir()
+    for each in "ab":
+        tifffile.imwrite(images / f"{each}.tif", discs(*CENTRES))
+    words = ["segment", str(images), "-o", str(out), "--measurements", "--quiet"]
+    words += ["--seeds", seeds_in(tmp_path / "seeds")] if seeds else WORDS
+    if change is recolour:
+        assert main(words) == 0
+    change(out / name)
+    before = {path: path.read_bytes() for path in out.glob("a_*")}
+    capsys.readouterr()
+    assert main(words) == 1
+    assert f"a.tif: {name} is not as a recipe beside it says" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.glob("a_*")} == before
+    assert (out / "b_labels.tif").is_file(), "the others are done"
+    assert main([*words, "--overwrite"]) == 0
+    assert (out / name).read_bytes() != before[out / name]
+    assert main(words) == 0, "what utile made is replaced unasked"
+
+
+def test_classes_that_somebody_painted_are_not_replaced(tmp_path, capsys, make_bright_model):
+    """Whether there will be classes is known with the model."""
+    classes = (ModelClass("round", "foreground"), ModelClass("flat", "foreground"))
+    make_bright_model(user_model_folder() / "two.safetensors", classes=classes)
+    tifffile.imwrite(tmp_path / "a.tif", discs(*CENTRES))
+    paint(tmp_path / "a_classes.tif")
+    words = ["segment", str(tmp_path / "a.tif"), "-o", str(tmp_path), "--model", "two", "--quiet"]
+    assert main(words) == 1
+    assert "a_classes.tif is not as a recipe" in capsys.readouterr().err
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a_classes.tif"), PAINTED)
 
 
 def test_commands_write_labels_in_one_place():

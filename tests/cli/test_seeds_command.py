@@ -116,7 +116,7 @@ def test_wrong_calls_are_one_sentence(folder, capsys):
     for option in ("--probability", "--into-image", "--estimate", "--shard=1/2"):
         assert call(folder, option) == 2
         assert "--seeds does not take" in capsys.readouterr().err
-    for option in ("--overwrite", "--resume", "--workers=2"):
+    for option in ("--resume", "--workers=2"):
         assert call(folder, option) == 1
         assert f"{option.split('=')[0]} is for stores" in capsys.readouterr().err
     assert call(folder, "--seed-distance", "-1") == 2

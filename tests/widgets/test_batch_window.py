@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 
-from napari_utile.engine.files.images import read_image, write_image
+from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.widgets.batch.tab import open_batch
 from napari_utile.widgets.viewer.layers import session_of
 from sheets import rows_of
@@ -92,6 +92,19 @@ def test_layers_files_and_folders_are_segmented_and_what_fails_is_named(viewer, 
     from napari_utile.cli import make_parser
 
     assert make_parser().parse_args(words[1:]).model == "nuclei"
+
+
+def test_labels_that_somebody_painted_are_named_and_stay(tab, qtbot, folder, tmp_path):
+    painted = tmp_path / "results" / "field0_labels.tif"
+    painted.parent.mkdir()
+    write_labels(painted, np.eye(96, dtype=np.uint8))
+    before = painted.read_bytes()
+    tab.add(folder)
+    press(tab.run_bar.run_button)
+    qtbot.waitUntil(lambda: not tab.running, timeout=WAIT)
+    assert "field0_labels.tif is not as a recipe beside it says" in tab.status.text()
+    assert "--overwrite" not in tab.status.text()
+    assert painted.read_bytes() == before
 
 
 def test_a_closed_layer_leaves_the_list_and_its_name_to_another(viewer, tab):

@@ -9,13 +9,13 @@ import numpy as np
 from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, add_output, file_path, given
-from napari_utile.cli.results import new_labels, space_of
+from napari_utile.cli.results import check_labels, new_labels, space_of
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.markers import Marker, label_marked_cells, read_markers
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.plane_file import planes_of
-from napari_utile.engine.files.result_files import LABELS, recipe_beside, touched
+from napari_utile.engine.files.result_files import LABELS, recipe_beside
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.files.tiff import TIFF_SUFFIXES
 from napari_utile.engine.inference.confidence import fit_at
@@ -55,10 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0, or with ``--strict`` 3 where the model does not look right for the image."""
     output, inputs = arguments.output, identities([arguments.image, arguments.points])
     check_target(output, inputs, TIFF_SUFFIXES)
+    check_labels(output, inputs, overwrite=True)  # whoever calls it by its name means it
     tables = None
     if output.name.endswith(LABELS):
-        for path in touched(str(output).removesuffix(LABELS), ()):
-            check_target(path, inputs)
         from napari_utile.cli.fields import tables_around
 
         tables = tables_around(output, inputs)

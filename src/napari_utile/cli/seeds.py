@@ -15,7 +15,7 @@ from napari_utile.cli.cell_size import Sizing, asked_for
 from napari_utile.cli.inputs import Input
 from napari_utile.cli.options import given
 from napari_utile.cli.progress import with_bar
-from napari_utile.cli.results import new_labels, space_of
+from napari_utile.cli.results import check_labels, new_labels, space_of
 from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import measure
@@ -31,9 +31,9 @@ from napari_utile.engine.files.label_planes import (
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.names import CELLS
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import LABELS, touched
+from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.files.tables import write_table
-from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
+from napari_utile.engine.files.targets import check_folder, check_space, identities
 from napari_utile.engine.files.tiff import LARGEST_ID
 from napari_utile.engine.grow import CUTS, grow_steps, grown_in, refuse_lost_stain, usual_distance
 from napari_utile.engine.inference.confidence import Fit, fit_of, overall
@@ -149,8 +149,8 @@ def _grow_file(
 ) -> Fit | None:
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
     beside = [CELLS] if arguments.measurements else []
-    for target in touched(start, beside):
-        check_target(target, inputs)
+    target = Path(f"{start}{LABELS}")
+    check_labels(target, inputs, beside, overwrite=arguments.overwrite)
     seeds_file = read_labels(seeds_path)
     planes, folder = SelectedPlanes(image, each.selection), Path(start).parent
     if paired := pairing_in_words(seeds_file, planes):
@@ -207,8 +207,7 @@ def _grow_file(
             records,
             "" if sizing is None else sizing.fitted,
         )
-        target, about = Path(f"{start}{LABELS}"), space_of(planes)
-        with new_labels(target, labels.planes, about, tables, recipe.to_json(), beside) as new:
+        with new_labels(target, labels.planes, space_of(planes), tables, recipe.to_json(), beside) as new:
             if rows_of:
                 every = [rows_of[position] for position in sorted(rows_of)]
                 columns = {key: np.concatenate([table[key] for table in every]) for key in every[0]}

@@ -19,7 +19,7 @@ from napari_utile.cli.linking import check_linking, linked
 from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import add_options, add_output, file_path, given, number
 from napari_utile.cli.progress import with_bar
-from napari_utile.cli.results import new_labels, space_of
+from napari_utile.cli.results import check_labels, keep_of_users, new_labels, space_of
 from napari_utile.cli.volumes import linking_of, views_of
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
@@ -28,9 +28,9 @@ from napari_utile.engine.files.conditions import load_conditions
 from napari_utile.engine.files.images import write_image
 from napari_utile.engine.files.names import CELLS
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import LABELS, TABLES_OF_LINKS, touched
+from napari_utile.engine.files.result_files import LABELS, TABLES_OF_LINKS
 from napari_utile.engine.files.tables import write_table
-from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
+from napari_utile.engine.files.targets import check_folder, check_space, identities
 from napari_utile.engine.inference.confidence import Fit, fit_of, overall
 from napari_utile.engine.inference.estimate import estimate
 from napari_utile.engine.inference.limits import limits_of_stack
@@ -95,6 +95,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--into-image",
         action="store_true",
         help="also write the cells into the image or the plate, as labels/cells, where it is OME-Zarr",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace what lies in the way also where no recipe made it or it was changed since; a store is deleted "
+        "and started again",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument(
@@ -177,8 +183,9 @@ def run(arguments: argparse.Namespace) -> int:
                 (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
                 start = each.results(arguments.output, image)
                 _refuse_twice(start, each.name, begun)
-                for path in touched(start, _beside(arguments)):
-                    check_target(path, inputs)
+                check_labels(
+                    Path(f"{start}{LABELS}"), inputs, _beside(arguments), overwrite=arguments.overwrite
+                )
                 shown = each.name if each.place else image.shown_name
                 fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask, tables)
                 batch.judge(shown, fit, whole=arguments.region is None)
@@ -238,6 +245,9 @@ def _segment_file(
     views = with_distance(planes, views_of(arguments))
     check_space(folder, _bytes_to_write(planes, arguments))
     params, model, said, size = sizing.params_for(planes)
+    several = ["_classes.tif"] if len(model.card.foreground) > 1 else []
+    if not arguments.overwrite:
+        keep_of_users(start, several)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     records, rows_of, fits, watch = {}, {}, [], Watch(len(planes))
     _check_region(region, planes.plane(planes.indices[0]).shape)
@@ -290,7 +300,6 @@ def _segment_file(
             stored, recipe = links.planes, replace(recipe, linking=links.record)
         if views.three_views:
             recipe = replace(recipe, views=views)
-        several = ["_classes.tif"] if made.classes.several else []
         target, beside, space = Path(f"{start}{LABELS}"), [*_beside(arguments), *several], space_of(planes)
         # The recipe holds the hash of the labels.
         with new_labels(target, stored, space, tables, recipe.to_json(), beside) as new:

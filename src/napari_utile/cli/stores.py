@@ -70,7 +70,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the version of OME-Zarr that is written, 0.5 by default; 0.4 for programs that do not read shards",
     )
     group.add_argument("--resume", action="store_true", help="resume a store that was not finished")
-    group.add_argument("--overwrite", action="store_true", help="delete the store and start again")
     group.add_argument("--workers", type=at_least_one, metavar="N", help="compute in N processes (Dask)")
     group.add_argument("--scheduler", metavar="ADDRESS", help="compute on the Dask cluster at this address")
 
@@ -86,9 +85,7 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
     wanted = bool(arguments.format == "ome-zarr") or arguments.output.suffix.lower() == ".zarr"
     if wanted and arguments.format == "tiff":
         raise UtileError(f"{arguments.output} is a store by its name: leave out --format tiff.")
-    for option in ("resume", "overwrite", "workers", "scheduler", "outputs", "ome_zarr"):
-        if option == "overwrite" and arguments.into_image:
-            continue
+    for option in ("resume", "workers", "scheduler", "outputs", "ome_zarr"):
         if getattr(arguments, option) and not wanted:
             raise UtileError(
                 f"{option_of(option)} is for stores: give a target that ends in .zarr, or --format ome-zarr."

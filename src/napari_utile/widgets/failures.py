@@ -20,6 +20,7 @@ _IN_THE_DOCK = {
         "choose it as before to resume, or press Delete"
     ),
     r"start again with --overwrite": "press Delete, then Segment",
+    r", or use --overwrite": "",
     r"started with --diameter": "started with the cell diameter",
     r"started with --(\S+)": r"started with the \1",
     r"started with another (choice of )?--(\S+)": r"started with another choice of \2",

@@ -46,6 +46,13 @@ def written_beside(start: str) -> list[str]:
     return [ending for ending in BESIDE if ending in known]
 
 
+def not_ours(start: str, beside: Collection[str]) -> list[Path]:
+    """Name the files beside labels that a new result would replace and that no earlier one wrote: a user's."""
+    ours = {*written_beside(start), *([RECIPE_ENDING] if _earlier(start) else [])}
+    files = [Path(f"{start}{ending}") for ending in (RECIPE_ENDING, *beside) if ending not in ours]
+    return [path for path in files if os.path.exists(path)]
+
+
 @contextmanager
 def new_result(
     start: str, recipe: Mapping[str, Any] | None, beside: Collection[str]

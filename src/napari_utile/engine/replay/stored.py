@@ -7,12 +7,12 @@ import numpy as np
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.names import RECIPE_ENDING
+from napari_utile.engine.files.names import RECIPE_ENDING, recipe_place
 from napari_utile.engine.files.plane_file import AXIS_ORDER, file_order
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.planes.pixels import sha256_of
-from napari_utile.engine.provenance.grown import GrownRecipe
-from napari_utile.engine.provenance.recipe import Recipe
+from napari_utile.engine.provenance.grown import GrownRecipe, load_grown
+from napari_utile.engine.provenance.recipe import Recipe, load_recipe
 
 
 def labels_beside(recipe_path: Path) -> Path:
@@ -37,6 +37,23 @@ def stored_difference(recipe: Recipe | GrownRecipe, recipe_path: Path) -> str | 
             f"There is no {labels.name} beside this recipe: the run was interrupted, or the file was moved."
         )
     return _difference(recipe, labels)
+
+
+def is_as_made(labels: Path) -> bool:
+    """Tell whether labels are what the recipe beside them says: made by this program, and corrected by nobody.
+
+    Parameters
+    ----------
+    labels : Path
+        A file; all of its pixels are read.
+    """
+    path = recipe_place(labels)
+    try:
+        recipe = load_grown(path) or load_recipe(path)
+    except UtileError:
+        return False
+    by_hand = isinstance(recipe, Recipe) and recipe.linking is not None and recipe.linking.by_hand
+    return not by_hand and _difference(recipe, labels) is None
 
 
 def _difference(recipe: Recipe | GrownRecipe, labels: Path) -> str | None:

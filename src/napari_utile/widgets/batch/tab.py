@@ -34,7 +34,7 @@ from napari_utile.session.batch import (
     batch_job,
 )
 from napari_utile.widgets.connections import Connections
-from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.failures import as_in_the_dock, failures_to
 from napari_utile.widgets.files.writer import save_image
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.bar_job import BarJob
@@ -263,9 +263,13 @@ class BatchTab(BarJob, QWidget):
         self._show_finished(finished)
         self.table.set_rows(
             [_row(image) for image in finished.images],
-            [image.failed or image.flags or image.name for image in finished.images],
+            [as_in_the_dock(image.failed) or image.flags or image.name for image in finished.images],
         )
-        failures = [f"{Path(image.name).name}: {image.failed}" for image in finished.images if image.failed]
+        failures = [
+            f"{Path(image.name).name}: {as_in_the_dock(image.failed)}"
+            for image in finished.images
+            if image.failed
+        ]
         said = f"{finished} Results: {finished.target}."
         self.status.say(" ".join([said, *failures[:3]]), "problem" if failures else "good")
 
