@@ -174,6 +174,26 @@ def test_tables_of_a_batch_describe_the_folder_whatever_was_done_again(model, tm
     assert (out / "cells.csv").read_text() == "of a user"
 
 
+@pytest.mark.parametrize("shard", [[], ["--shard", "1/2"]])
+@pytest.mark.parametrize("name", ["cells.csv", "quality.html"])
+def test_a_table_or_a_page_of_a_user_stops_a_batch_before_the_work(model, tmp_path, capsys, name, shard):
+    images = [str(tmp_path / f"f{number}.tif") for number in (1, 2)]
+    for number, path in enumerate(images):
+        tifffile.imwrite(path, spots(number + 1))
+    mine = tmp_path / name
+    mine.write_text("patient,note\n7,mine\n")
+    words = ["-o", str(tmp_path), *WORDS, "--measurements"]
+    assert main(["segment", *images, *words, *shard]) == 1
+    assert f"{name} is not " in capsys.readouterr().err
+    assert not (tmp_path / "f1_labels.tif").exists()
+    assert main(["segment", images[0], *words]) == 0, "a single image has no such tables"
+    assert capsys.readouterr().err == ""
+    assert mine.read_text() == "patient,note\n7,mine\n"
+    mine.unlink()
+    for _ in range(2):
+        assert main(["segment", *images, *words, *shard]) == 0
+
+
 def test_parts_done_again_keep_what_else_is_in_the_folder(model, tmp_path):
     for number in range(1, 5):
         tifffile.imwrite(tmp_path / f"f{number}.tif", spots(number))

@@ -112,7 +112,7 @@ def elsewhere(folder: Path, right: np.ndarray) -> str:
         out.mkdir(exist_ok=True)
         (place / "labels.tif").write_bytes(b"old")
         (out / "cells_labels.tif").symlink_to(place / "labels.tif")
-        status = segment(folder, out)
+        status = segment(folder, out, "--overwrite")
         if status == 0 and not np.array_equal(tifffile.imread(place / "labels.tif"), right):
             return "the file that the link names was not written"
         return _said_or_right(status, out, right)

@@ -35,6 +35,7 @@ from napari_utile.engine.planes.projection import sharpness_of
 from napari_utile.engine.reports.quality import (
     UNSURE,
     flags_of,
+    is_quality_sheet,
     pictures_in,
     saturated_share,
     thumbnail,
@@ -137,6 +138,8 @@ class FieldTables:
     conditions : Conditions or None
     inputs : frozenset of Identity
         What is read, which no table may replace.
+    measured : bool
+        Whether the cells of this call are measured, so that there will be a table of all cells.
 
     Attributes
     ----------
@@ -150,7 +153,13 @@ class FieldTables:
     """
 
     def __init__(
-        self, target: Path, shard: Shard | None, conditions: Conditions | None, inputs: frozenset[Identity]
+        self,
+        target: Path,
+        shard: Shard | None,
+        conditions: Conditions | None,
+        inputs: frozenset[Identity],
+        *,
+        measured: bool = False,
     ) -> None:
         self._target, self._shard, self._conditions = target, shard, conditions
         self._ending = shard.ending if shard else ""
@@ -164,6 +173,9 @@ class FieldTables:
         self.are_there = bool(earlier) or any(target.glob(FIELDS.format("_*of*")))
         # Whether its table of cells is ours, as long as none of them is segmented again.
         self._measured = any(cells_of(row, target) for row in earlier)
+
+        for ending in {"", self._ending}:
+            _refuse_others(target, ending, measured=measured or self._measured)
 
     def __enter__(self) -> Self:
         """Begin the batch."""
@@ -277,12 +289,21 @@ def _remove(lock: Path) -> None:
         lock.unlink()
 
 
+def _refuse_others(folder: Path, ending: str, *, measured: bool) -> None:
+    """Refuse to replace a page, or where cells are measured a table, that only has the name of ours."""
+    cells, sheet = folder / _CELLS.format(ending), folder / _SHEET.format(ending)
+    if measured and cells.is_file() and not {"centroid_y", "index"} <= {*Table(cells).columns}:
+        raise UtileError(f"{cells} is not a table of the cells of a batch: move it away.")
+    if sheet.is_file() and not is_quality_sheet(sheet):
+        raise UtileError(f"{sheet} is not the quality sheet of a batch: move it away.")
+
+
 def tables_of_one(
-    target: Path, conditions: Conditions | None, inputs: frozenset[Identity]
+    target: Path, conditions: Conditions | None, inputs: frozenset[Identity], *, measured: bool = False
 ) -> FieldTables | None:
     """Give the tables that a single image is to join; None where there are none, or none that can be: that is said."""
     try:
-        tables = FieldTables(target, None, conditions, inputs)
+        tables = FieldTables(target, None, conditions, inputs, measured=measured)
     except UtileError as error:
         if any(target.glob(FIELDS.format("*"))):
             print(f"The tables in {target} stay as they are: {error}", file=sys.stderr)

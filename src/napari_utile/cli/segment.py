@@ -164,9 +164,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.estimate:
         check_folder(arguments.output, inputs)
         if len(every) > 1:
-            tables = FieldTables(arguments.output, arguments.shard, conditions, inputs)
+            tables = FieldTables(
+                arguments.output, arguments.shard, conditions, inputs, measured=arguments.measurements
+            )
         else:
-            tables = tables_of_one(arguments.output, conditions, inputs)
+            tables = tables_of_one(arguments.output, conditions, inputs, measured=arguments.measurements)
     batch = Batch()
     begun: dict[str, str] = {}
     with tables or contextlib.nullcontext():

@@ -34,6 +34,7 @@ _PICTURE = re.compile(
     r'<img alt="([^"]*) with the outlines of its cells" src="data:image/png;base64,([A-Za-z0-9+/=]*)">'
 )
 
+_LEGEND = "Yellow outlines are the cells."
 _STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 1200px; padding: 0 1em; }
 body { color: #222; background: #fff; }
@@ -185,14 +186,22 @@ def write_quality_sheet(path: str | os.PathLike[str], title: str, images: Sequen
         "<!DOCTYPE html>",
         f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
         f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>",
-        f"<p>{counted(len(images), 'image')}, {flagged} with a flag; the worst come first. "
-        "Yellow outlines are the cells.</p>",
+        f"<p>{counted(len(images), 'image')}, {flagged} with a flag; the worst come first. {_LEGEND}</p>",
         f"<ul>{''.join(shown)}</ul>",
         f"<p>{more} more images are in the table of fields.</p>" if more > 0 else "",
         "</body></html>",
     ]
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(page), encoding="utf-8", errors="backslashreplace")
+
+
+def is_quality_sheet(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file is a page that `write_quality_sheet` wrote."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return any(_LEGEND in line for line in file)
+    except (OSError, ValueError):
+        return False
 
 
 def pictures_in(path: str | os.PathLike[str]) -> dict[str, bytes]:
