@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import chain, compress
@@ -17,6 +18,8 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.targets import Identity, check_target
 
 TABLE_SUFFIXES = (".csv", ".parquet")
+_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
+"""A byte of a name that is not UTF-8, as ``backslashreplace`` writes it."""
 
 
 def check_table(path: str | os.PathLike[str], inputs: frozenset[Identity] = frozenset()) -> None:
@@ -83,7 +86,8 @@ def _write_parquet(path: Path, lists: Mapping[str, list[Any]]) -> None:
 class Table:
     """A CSV table with a header, read once and row by row, however a spreadsheet program saved it.
 
-    Commas, semicolons or tabs separate it; rows that are empty and columns without a name are left out.
+    Commas, semicolons or tabs separate it; rows that are empty and columns without a name are left out. Names of files
+    are as they were, also where they are not UTF-8.
 
     Parameters
     ----------
@@ -117,7 +121,7 @@ def _lines(path: Path) -> Iterator[list[str]]:
         with path.open(newline="", encoding="utf-8-sig") as file:  # some begin a table with a mark
             first = next((line for line in file if line.strip(" ,;\t\r\n")), "")
             by = max("\t;,", key=lambda mark: len(next(csv.reader([first], delimiter=mark), ())))
-            every = csv.reader(chain([first], file), delimiter=by)
+            every = csv.reader(map(with_bytes, chain([first], file)), delimiter=by)
             header = [name.strip() for name in next(every, ())]
             yield [name for name in header if name]
             rows = (row for row in every if any(map(str.strip, row)))
@@ -133,6 +137,17 @@ def _lines(path: Path) -> Iterator[list[str]]:
         raise UtileError(f"{path.name} is not a table in UTF-8: save it as “CSV UTF-8”.") from error
     except csv.Error as error:
         raise UtileError(f"{path.name} is not a table (CSV): {error}.") from error
+
+
+def with_bytes(text: str) -> str:
+    r"""Undo how tables show names of files that hold bytes that are not UTF-8.
+
+    Examples
+    --------
+    >>> with_bytes(r"m\udcfcller.tif") == "m\udcfcller.tif"
+    True
+    """
+    return _BYTE.sub(lambda found: chr(int(f"dc{found[1]}", 16)), text) if "\\udc" in text else text
 
 
 def read_columns(path: Path) -> dict[str, NDArray[Any]]:

@@ -14,6 +14,7 @@ from PIL import Image
 from skimage.segmentation import find_boundaries
 
 from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.tables import with_bytes
 from napari_utile.engine.reports.figure import OUTLINE, as_colours
 from napari_utile.engine.words import counted
 
@@ -209,7 +210,7 @@ def pictures_in(path: str | os.PathLike[str]) -> dict[str, bytes]:
     try:
         with open(path, encoding="utf-8") as file:
             found = _PICTURE.findall(file.read())
-        return {html.unescape(name): base64.b64decode(data) for name, data in found}
+        return {html.unescape(with_bytes(name)): base64.b64decode(data) for name, data in found}
     except (OSError, ValueError):  # then it is somebody's page, or damaged
         return {}
 
