@@ -72,3 +72,108 @@ def test_names_that_are_not_utf_8_stay_in_the_tables(folder):
     assert folder.segment("a") == 0
     assert folder.told() == told
     assert folder.sheet().count("data:image/png;base64,") == 2
+
+
+def drop(path):
+    """Write other labels at a place, as a call does that is killed before it writes the tables."""
+    tifffile.imwrite(path, np.eye(30, 60, dtype=np.uint16))
+
+
+def test_no_row_tells_of_labels_that_another_program_replaced(folder, capsys):
+    folder.draw(a=1, b=2, c=3)
+    assert folder.segment() == 0
+    drop(folder.out / "a_labels.tif")
+    # Moved to its place, with the time that it had before the tables were written.
+    drop(folder.out / "moved")
+    os.utime(folder.out / "moved", (1e9, 1e9))
+    os.replace(folder.out / "moved", folder.out / "b_labels.tif")
+    capsys.readouterr()
+    assert folder.segment("c") == 0
+    assert folder.told() == {"c.tif": 3}
+    assert "1 image segmented" in folder.sheet()
+    said = (
+        f"left out of the tables in {folder.out}, as other labels lie there now: a_labels.tif, b_labels.tif\n"
+    )
+    assert capsys.readouterr().err == said
+    assert folder.segment("a") == 0
+    assert folder.told() == {"c.tif": 3, "a.tif": 1}
+    assert capsys.readouterr().err == "", "what was left out is not said again"
+
+
+def test_rows_stay_where_labels_were_only_copied(folder):
+    folder.draw(a=1, b=2)
+    assert folder.segment() == 0
+    copy = folder.out / "a_labels.tif.copy"
+    copy.write_bytes((folder.out / "a_labels.tif").read_bytes())
+    os.replace(copy, folder.out / "a_labels.tif")
+    assert folder.segment("b") == 0
+    assert folder.told() == {"a.tif": 1, "b.tif": 2}
+
+
+@pytest.mark.parametrize("table", [False, True], ids=["no table before", "a table before"])
+def test_a_batch_writes_no_row_of_labels_that_another_call_replaced_meanwhile(
+    folder, monkeypatch, capsys, table
+):
+    folder.draw(a=1, b=2)
+    if table:
+        assert folder.segment() == 0
+    started = []
+
+    def said(text, file=None):
+        if str(text).startswith("b.tif") and not started:
+            started.append(text)
+            folder.draw(a=4)
+            assert folder.segment("a") == 0
+        print_(text, file=file)
+
+    print_ = print
+    monkeypatch.setattr("builtins.print", said)
+    assert folder.segment() == 0
+    assert started
+    assert folder.told() == ({"a.tif": 4, "b.tif": 2} if table else {"b.tif": 2})
+    left_out = "as other labels lie there now: a_labels.tif" in capsys.readouterr().err
+    assert left_out == (not table)
+    assert folder.segment("b") == 0
+    assert folder.told() == ({"a.tif": 4, "b.tif": 2} if table else {"b.tif": 2})
+
+
+def test_tables_of_an_earlier_version_keep_their_rows_and_are_tied_to_the_labels(folder):
+    folder.draw(a=1, b=2, c=3)
+    assert folder.segment() == 0
+    table = folder.out / "fields.csv"
+    before = rows(table)
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(
+            file, [name for name in before[0] if name != "labels_hash"], extrasaction="ignore"
+        )
+        writer.writeheader()
+        writer.writerows(before)
+    os.utime(table, (1e9, 1e9))
+    assert folder.segment("b") == 0
+    assert rows(table) == before
+    drop(folder.out / "a_labels.tif")
+    assert folder.segment("b") == 0
+    assert folder.told() == {"b.tif": 2, "c.tif": 3}
+
+
+def test_parts_are_joined_whole_where_a_copy_did_not_keep_the_times(folder):
+    folder.draw(a=1, b=2, c=3, d=4)
+    assert folder.segment(options=("--shard", "1/2")) == 0
+    for path in folder.out.glob("*_labels.tif"):
+        os.utime(path, (4e9, 4e9))
+    assert folder.segment(options=("--shard", "2/2")) == 0
+    assert folder.told() == {"a.tif": 1, "b.tif": 2, "c.tif": 3, "d.tif": 4}
+    assert folder.told("_1of2") == {"a.tif": 1, "c.tif": 3}
+
+
+def test_a_result_stays_in_the_tables_where_other_images_of_its_file_are_done(folder):
+    with tifffile.TiffWriter(folder.images / "f.ome.tif") as file:
+        for count in (1, 2):
+            file.write(spots(count), metadata={"axes": "YX", "Name": f"Pos{count}"})
+    folder.draw(g=3)
+    assert folder.segment() == 0
+    before = folder.told()
+    assert len(before) == 2
+    assert folder.segment(options=("--series", "all")) == 0
+    assert before.items() <= folder.told().items()
+    assert len([*folder.out.glob("*_labels.tif")]) == len(folder.told())

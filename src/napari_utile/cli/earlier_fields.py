@@ -1,6 +1,11 @@
-"""What the table of fields in a folder says of the images that were segmented into it before."""
+"""What the tables of fields in a folder say of the images that were segmented into it before.
 
-from collections.abc import Mapping, Sequence
+A row names the file of its labels and holds a hash of it: whoever wrote other labels there, and whatever the tables
+went through since, no row is taken for one of them.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,8 @@ from napari_utile.engine.reports.quality import UNSURE, ImageQuality
 
 FIELDS = "fields{}.csv"
 """The table's name, with that of a part of the batch."""
+HASH = "labels_hash"
+"""The column that ties a row to the labels it speaks of; tables of earlier versions have none."""
 Row = Mapping[str, Any]
 _PLATE = ("plate", "row", "column", "field")
 _NUMBERS = ("cells", "sharpness", "saturated")
@@ -43,41 +50,71 @@ def fields_in(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def still_true(path: Path, folder: Path) -> list[dict[str, str]]:
-    """Read the table of a part of a batch, without images that were segmented again after it was written."""
-    written = path.stat().st_mtime_ns
-    return [row for row in fields_in(path) if row["failed"] or 0 < _time_of_labels(row, folder) <= written]
+def still_true(path: Path, folder: Path, ours: Collection[str] = ()) -> tuple[list[Row], set[str]]:
+    """Divide a table of fields into rows of what lies in the folder and those of labels that are others now.
+
+    Labels are read only where they changed after the table was written.
+
+    Parameters
+    ----------
+    path : Path
+    folder : Path
+        Of the results.
+    ours : collection of str
+        Labels that this call wrote. Their rows, of the labels before, stay for `joined`.
+
+    Returns
+    -------
+    rows : list of Row
+        Without those of which the labels are gone.
+    others : set of str
+        Labels whose rows were left out.
+    """
+    rows: list[Row] = []
+    others = set()
+    for row in fields_in(path):
+        labels = folder / row["labels"]
+        if row["failed"] or row["labels"] in ours:
+            rows.append(row)
+        elif row["labels"] and labels.is_file():
+            if _is_of(row, labels, path):
+                rows.append({**row, HASH: row.get(HASH) or hash_of(labels)})
+            else:
+                others.add(row["labels"])
+    return rows, others
 
 
-def joined(earlier: Sequence[Row], done: Sequence[Row], given: Sequence[Row], folder: Path) -> list[Row]:
+def joined(
+    earlier: Sequence[Row], done: Sequence[Row], given: Sequence[Row] = (), ours: Collection[str] = ()
+) -> list[Row]:
     """Give one row for each image of a folder: what was done, in the place of what was said of it before.
 
     Parameters
     ----------
     earlier : sequence of rows
-        Rows of images that are given now are left out, and those of which the labels are gone.
+        See `still_true`.
     done : sequence of rows
         They keep the conditions that were said before and not now. One that failed takes no place of labels that are
         there: they are what they were.
     given : sequence of rows
-        What tells the images that are given now from others.
-    folder : Path
-        Of the results.
+        What tells the images that are given now from others: that they failed before is no longer said.
+    ours : collection of str
+        Labels that this call wrote: rows that told of those before are left out, also where nothing is done of them.
     """
     waiting: dict[tuple[str, ...], list[Row]] = {}
     for row in done:
         waiting.setdefault(_identity(row), []).append(row)
-    ours = {*waiting, *map(_identity, given)}
-    replaced = {row["labels"] for row in done if row["labels"]}
+    named = {*map(_identity, given)}
+    replaced = {*ours, *(row["labels"] for row in done if row["labels"])}
     rows: list[Row] = []
     for row in earlier:
         again = waiting.pop(_identity(row), [])
-        is_there = row["labels"] not in replaced and _time_of_labels(row, folder) > 0
-        if is_there and again and all(each["failed"] for each in again):
+        is_there = row["labels"] != "" and row["labels"] not in replaced
+        if is_there and all(each["failed"] for each in again):
             rows.append(row)
-        elif _identity(row) in ours:
+        elif again:
             rows += [{**place_of(row), **each} for each in again]
-        elif row["failed"] or is_there:
+        elif row["failed"] and _identity(row) not in named:
             rows.append(row)
     return [*rows, *(row for each in waiting.values() for row in each)]
 
@@ -120,7 +157,20 @@ def _identity(row: Row) -> tuple[str, ...]:
     return tuple(str(row.get(name) or "") for name in ("image", *_PLATE))
 
 
-def _time_of_labels(row: Row, folder: Path) -> int:
-    """Say when the labels of an image were written (ns); 0 where there are none."""
-    path = folder / row["labels"]
-    return path.stat().st_mtime_ns if row["labels"] and path.is_file() else 0
+def hash_of(path: Path) -> str:
+    """Give the beginning of a file's SHA-256, which no spreadsheet takes for a number; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+    except OSError:
+        return ""
+
+
+def _is_of(row: Row, labels: Path, table: Path) -> bool:
+    """Tell whether a row of a table speaks of labels as they are now."""
+    written, found = table.stat().st_mtime_ns, labels.stat()
+    if not row.get(HASH):
+        # Only the clock can tell, and only tables of parts were never told of what came after them.
+        return table.name == FIELDS.format("") or found.st_mtime_ns <= written
+    # A file that is moved or copied to its place may keep the earlier time, but then the other one changes.
+    return max(found.st_mtime_ns, found.st_ctime_ns) < written or bool(row[HASH] == hash_of(labels))

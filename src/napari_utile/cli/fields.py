@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -11,11 +11,14 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from filelock import FileLock
 
+from napari_utile.cli.batch import say_left_out
 from napari_utile.cli.earlier_fields import (
     FIELDS,
+    HASH,
     Row,
     cells_of,
     fields_in,
+    hash_of,
     joined,
     place_of,
     quality_of,
@@ -164,12 +167,13 @@ class FieldTables:
         self._target, self._shard, self._conditions = target, shard, conditions
         self._ending = shard.ending if shard else ""
         self._given: list[Row] = []
-        self._left_out: set[str] = set()
+        self._written: dict[str, tuple[tuple[int, ...], str]] = {}
         self._rows: list[Row] = []
+        self._others: set[str] = set()
         self._pictures: dict[str, bytes] = {}
         for name in (FIELDS, _CELLS, _SHEET):
             check_target(target / name.format(self._ending), inputs)
-        earlier = self._earlier
+        earlier = fields_in(target / FIELDS.format(""))
         self.are_there = bool(earlier) or any(target.glob(FIELDS.format("_*of*")))
         # Whether its table of cells is ours, as long as none of them is segmented again.
         self._measured = any(cells_of(row, target) for row in earlier)
@@ -185,15 +189,13 @@ class FieldTables:
         """End it."""
         self.write()
 
-    @property
-    def _earlier(self) -> list[dict[str, str]]:
-        rows = fields_in(self._target / FIELDS.format(""))
-        return [row for row in rows if row["labels"] not in self._left_out]
-
     def add(self, image: Input, name: str, start: str, done: Done) -> None:
         """Take in an image that was done, and what the paths of its results begin with."""
-        self._left_out.discard(self._labels(start))
-        self._rows.append({**self._where(image, name), "labels": self._labels(start), **done.row})
+        labels = self._labels(start)
+        if labels not in self._written:
+            self.leave_out(start)
+        row = {**self._where(image, name), "labels": labels, HASH: self._written[labels][1], **done.row}
+        self._rows.append(row)
         self._pictures[name if image.place is None else image.name] = done.picture
         self._given.append(self._where(image, shown_name(image.path)))
 
@@ -204,17 +206,21 @@ class FieldTables:
         self._given.append(where)
 
     def leave_out(self, start: str) -> None:
-        """Forget what was said of an image whose labels are replaced, unless it is added again."""
-        self._left_out.add(self._labels(start))
+        """Forget what was said of an image whose labels this call just wrote, unless it is added again."""
+        labels = self._labels(start)
+        self._written[labels] = _stamp(self._target / labels), hash_of(self._target / labels)
 
     def write(self) -> None:
         """Write all, if anything was done; where this was the last part of a batch, join the parts."""
-        if all(row["failed"] for row in self._rows) and not self._left_out:
+        if all(row["failed"] for row in self._rows) and not self._written:
             return
         with _other_calls_wait(self._target):
+            ours = {labels for labels in self._written if self._is_as_written(labels)}
+            done = [row for row in self._rows if row["failed"] or row["labels"] in ours]
+            self._others = {*self._written} - ours
             sheet = self._target / _SHEET.format(self._ending)
-            earlier = [] if self._shard else self._earlier
-            rows = joined(earlier, self._rows, self._given, self._target)
+            earlier = [] if self._shard else self._told([self._target / FIELDS.format("")], ours)
+            rows = joined(earlier, done, self._given, ours)
             pictures = (pictures_in(sheet) if earlier else {}) | self._pictures
             images = [quality_of(row, pictures) for row in rows]
             flags = (
@@ -229,13 +235,29 @@ class FieldTables:
             else:
                 sheet.unlink(missing_ok=True)
             if self._shard is not None:
-                self._join(self._shard.of)
+                rows = self._join(self._shard.of) or rows
+            self._others -= {row["labels"] for row in rows}
+            say_left_out(
+                f"left out of the tables in {self._target}, as other labels lie there now",
+                [path for each in sorted(self._others) if (path := self._target / each).is_file()],
+            )
 
-    def _join(self, count: int) -> None:
+    def _told(self, tables: Iterable[Path], ours: Collection[str]) -> list[Row]:
+        """Read what tables say that is still true, of labels that several tell of what the last one says."""
+        rows: list[Row] = []
+        for table in tables:
+            said, others = still_true(table, self._target, ours)
+            rows = joined(rows, said)
+            self._others |= others
+        return rows
+
+    def _join(self, count: int) -> list[Row]:
         parts = [self._target / FIELDS.format(Shard(number, count).ending) for number in range(1, count + 1)]
-        if all(part.is_file() for part in parts):
-            rows = [row for part in parts for row in still_true(part, self._target)]
-            self._write_tables(joined(self._earlier, rows, (), self._target), "")
+        if not all(part.is_file() for part in parts):
+            return []
+        rows = self._told([self._target / FIELDS.format(""), *parts], ())
+        self._write_tables(rows, "")
+        return rows
 
     def _write_tables(self, rows: Sequence[Row], ending: str) -> None:
         """Write the table of fields and that of all their cells; what would be empty is removed."""
@@ -256,6 +278,11 @@ class FieldTables:
         else:
             path.unlink(missing_ok=True)
 
+    def _is_as_written(self, labels: str) -> bool:
+        """Tell whether labels are still those of this call: another one may have replaced them."""
+        path, (stamp, said) = self._target / labels, self._written[labels]
+        return _stamp(path) == stamp or hash_of(path) == said
+
     def _labels(self, start: str) -> str:
         return Path(f"{start}{LABELS}").relative_to(self._target).as_posix()
 
@@ -270,6 +297,15 @@ class FieldTables:
             # A pattern may mean the file, or where in the plate it lies.
             where |= self._conditions.of(name if place is None else image.name, image.well)
         return where
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file; nothing where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 @contextlib.contextmanager

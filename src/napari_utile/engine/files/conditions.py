@@ -21,6 +21,7 @@ _TAKEN = {
     "tracks",
     "divisions",
     "covered",
+    "labels_hash",
 }
 _TAKEN |= {"labels", "confidence", "sharpness", "saturated", "diameter_px", "model", "failed", "flags"}
 _TAKEN |= {"index", "label", "object", "track_id", "class", "area_px", "centroid_y", "centroid_x", "t", "z"}
