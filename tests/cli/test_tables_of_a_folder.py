@@ -41,6 +41,16 @@ class Folder:
         given = [str(self.images / f"{name}.tif") for name in names] or [str(self.images)]
         return main(["segment", *given, "-o", str(self.out), *WORDS, *options])
 
+    def shards(self, of, *numbers):
+        """Segment parts of the images; all parts without numbers."""
+        statuses = [self.segment(options=("--shard", f"{each}/{of}")) for each in numbers or range(1, of + 1)]
+        return statuses[0] if len(statuses) == 1 else statuses
+
+    def tables(self):
+        return {path.name for pattern in ("*.csv", "*.html") for path in self.out.glob(pattern)} - {
+            path.name for path in self.out.glob("?_cells.csv")
+        }
+
     def told(self, ending=""):
         """Give the cells that the table of fields has, "failed" where there are none; that of cells has as many."""
         counts = {row["image"]: int(row["cells"] or -1) for row in rows(self.out / f"fields{ending}.csv")}
@@ -158,10 +168,10 @@ def test_tables_of_an_earlier_version_keep_their_rows_and_are_tied_to_the_labels
 
 def test_parts_are_joined_whole_where_a_copy_did_not_keep_the_times(folder):
     folder.draw(a=1, b=2, c=3, d=4)
-    assert folder.segment(options=("--shard", "1/2")) == 0
+    assert folder.shards(2, 1) == 0
     for path in folder.out.glob("*_labels.tif"):
         os.utime(path, (4e9, 4e9))
-    assert folder.segment(options=("--shard", "2/2")) == 0
+    assert folder.shards(2, 2) == 0
     assert folder.told() == {"a.tif": 1, "b.tif": 2, "c.tif": 3, "d.tif": 4}
     assert folder.told("_1of2") == {"a.tif": 1, "c.tif": 3}
 
@@ -177,3 +187,69 @@ def test_a_result_stays_in_the_tables_where_other_images_of_its_file_are_done(fo
     assert folder.segment(options=("--series", "all")) == 0
     assert before.items() <= folder.told().items()
     assert len([*folder.out.glob("*_labels.tif")]) == len(folder.told())
+
+
+def test_images_of_all_parts_are_compared_with_each_other(folder):
+    folder.draw(a=6, b=6, c=1, d=6, e=6, f=6)
+    assert folder.shards(3) == [0, 0, 0]
+    parts, sheet = {row["image"]: row["flags"] for row in rows(folder.out / "fields.csv")}, folder.sheet()
+    assert parts["c.tif"].startswith("far fewer cells than the others")
+    folder.out = folder.out.with_name("whole")
+    assert folder.segment() == 0
+    assert {row["image"]: row["flags"] for row in rows(folder.out / "fields.csv")} == parts
+    assert sorted(folder.sheet().split("<li")) == sorted(sheet.split("<li"))
+
+
+def test_parts_and_whole_batches_into_one_folder_leave_no_tables_of_what_is_gone(folder):
+    every = {"fields.csv", "cells.csv", "quality.html"}
+    folder.draw(a=1, b=2)
+    assert folder.segment() == 0
+    folder.draw(a=3, b=4)
+    assert folder.shards(2) == [0, 0]
+    assert folder.told() == {"a.tif": 3, "b.tif": 4}
+    assert "3 cells" in folder.sheet()
+    folder.draw(a=5, b=6)
+    assert folder.segment() == 0
+    assert folder.told() == {"a.tif": 5, "b.tif": 6}
+    assert folder.tables() == every
+    folder.draw(b=1)
+    assert folder.shards(2, 2) == 0
+    assert folder.told() == {"a.tif": 5, "b.tif": 1}, "nobody does the other part again"
+    assert folder.segment("a") == 0
+    assert folder.told() == {"a.tif": 5, "b.tif": 1}
+
+    folder.out = folder.out.with_name("other")
+    assert folder.shards(3, 1) == 0
+    assert folder.segment() == 0
+    assert folder.tables() == every, "the other parts were never done"
+
+
+def test_an_image_that_is_done_between_the_parts_joins_their_tables(folder):
+    folder.draw(a=1, b=2)
+    assert folder.shards(2, 1) == 0
+    folder.draw(a=3)
+    assert folder.segment("a") == 0
+    assert folder.told() == {"a.tif": 3}
+    assert folder.shards(2, 2) == 0
+    assert folder.told() == {"a.tif": 3, "b.tif": 2}
+
+
+def test_parts_without_results_are_parts(folder):
+    folder.draw(a=1, b=2)
+    (folder.images / "b.tif").write_bytes(b"nothing")
+    assert folder.shards(3) == [0, 1, 0]
+    assert folder.told() == {"a.tif": 1, "b.tif": "failed"}
+    assert folder.told("_3of3") == {}
+    assert not (folder.out / "quality_3of3.html").exists()
+
+
+def test_a_part_that_is_done_again_keeps_what_fails_now(folder):
+    folder.draw(a=1, b=2, c=3)
+    assert folder.shards(2, 1) == 0
+    (folder.images / "c.tif").write_bytes(b"nothing")
+    assert folder.shards(2, 1) == 1
+    assert folder.told("_1of2") == {"a.tif": 1, "c.tif": 3}
+    assert folder.sheet("_1of2").count("data:image/png;base64,") == 2
+    assert folder.shards(2, 2) == 0
+    assert folder.told() == {"a.tif": 1, "b.tif": 2, "c.tif": 3}
+    assert folder.sheet().count("data:image/png;base64,") == 3

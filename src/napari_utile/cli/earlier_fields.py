@@ -5,6 +5,7 @@ went through since, no row is taken for one of them.
 """
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,18 @@ HASH = "labels_hash"
 Row = Mapping[str, Any]
 _PLATE = ("plate", "row", "column", "field")
 _NUMBERS = ("cells", "sharpness", "saturated")
+COLUMNS = ("labels", HASH, "failed", "flags", *_NUMBERS)
+"""What every table has, that of a part of which all failed as well."""
+_ENDING = re.compile(r"fields((?:_\d+of\d+)?)\.csv")
+
+
+def tables_in(folder: Path) -> dict[str, Path]:
+    """Find the tables of fields, those of parts of a batch as well, by what the names end with; the newest is last."""
+    found = {}
+    for path in folder.glob(FIELDS.format("*")):
+        if named := _ENDING.fullmatch(path.name):
+            found[named[1]] = path
+    return dict(sorted(found.items(), key=lambda each: _times(each[1])[0]))
 
 
 def fields_in(path: Path) -> list[dict[str, str]]:
@@ -72,12 +85,18 @@ def still_true(path: Path, folder: Path, ours: Collection[str] = ()) -> tuple[li
     """
     rows: list[Row] = []
     others = set()
+    written = _times(path)[0]
     for row in fields_in(path):
         labels = folder / row["labels"]
         if row["failed"] or row["labels"] in ours:
             rows.append(row)
         elif row["labels"] and labels.is_file():
-            if _is_of(row, labels, path):
+            if not row.get(HASH):
+                # Only the clock can tell, and only tables of parts were never told of what came after them.
+                fits = path.name == FIELDS.format("") or _times(labels)[0] <= written
+            else:  # a file that is moved to its place may keep the earlier time, but then the other one changes
+                fits = max(_times(labels)) < written or row[HASH] == hash_of(labels)
+            if fits:
                 rows.append({**row, HASH: row.get(HASH) or hash_of(labels)})
             else:
                 others.add(row["labels"])
@@ -166,11 +185,10 @@ def hash_of(path: Path) -> str:
         return ""
 
 
-def _is_of(row: Row, labels: Path, table: Path) -> bool:
-    """Tell whether a row of a table speaks of labels as they are now."""
-    written, found = table.stat().st_mtime_ns, labels.stat()
-    if not row.get(HASH):
-        # Only the clock can tell, and only tables of parts were never told of what came after them.
-        return table.name == FIELDS.format("") or found.st_mtime_ns <= written
-    # A file that is moved or copied to its place may keep the earlier time, but then the other one changes.
-    return max(found.st_mtime_ns, found.st_ctime_ns) < written or bool(row[HASH] == hash_of(labels))
+def _times(path: Path) -> tuple[int, int]:
+    """Say when a file was written, and when it or where it lies changed (ns); 0 where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_ctime_ns

@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from napari_utile.cli.batch import say_left_out
 from napari_utile.cli.earlier_fields import (
+    COLUMNS,
     FIELDS,
     HASH,
     Row,
@@ -23,6 +24,7 @@ from napari_utile.cli.earlier_fields import (
     place_of,
     quality_of,
     still_true,
+    tables_in,
 )
 from napari_utile.cli.inputs import Input, Shard
 from napari_utile.engine.errors import UtileError
@@ -144,11 +146,6 @@ class FieldTables:
     measured : bool
         Whether the cells of this call are measured, so that there will be a table of all cells.
 
-    Attributes
-    ----------
-    are_there : bool
-        Whether an earlier batch, or a part of one, wrote tables, which then describe a single image as well.
-
     Raises
     ------
     UtileError
@@ -173,10 +170,10 @@ class FieldTables:
         self._pictures: dict[str, bytes] = {}
         for name in (FIELDS, _CELLS, _SHEET):
             check_target(target / name.format(self._ending), inputs)
-        earlier = fields_in(target / FIELDS.format(""))
-        self.are_there = bool(earlier) or any(target.glob(FIELDS.format("_*of*")))
         # Whether its table of cells is ours, as long as none of them is segmented again.
-        self._measured = any(cells_of(row, target) for row in earlier)
+        self._measured = any(
+            cells_of(row, target) for table in tables_in(target).values() for row in fields_in(table)
+        )
 
         for ending in {"", self._ending}:
             _refuse_others(target, ending, measured=measured or self._measured)
@@ -211,56 +208,77 @@ class FieldTables:
         self._written[labels] = _stamp(self._target / labels), hash_of(self._target / labels)
 
     def write(self) -> None:
-        """Write all, if anything was done; where this was the last part of a batch, join the parts."""
-        if all(row["failed"] for row in self._rows) and not self._written:
+        """Write all, if anything was done; a part of a batch is joined with the others as soon as all are there."""
+        if self._shard is None and not self._written and all(row["failed"] for row in self._rows):
             return
         with _other_calls_wait(self._target):
             ours = {labels for labels in self._written if self._is_as_written(labels)}
             done = [row for row in self._rows if row["failed"] or row["labels"] in ours]
             self._others = {*self._written} - ours
-            sheet = self._target / _SHEET.format(self._ending)
-            earlier = [] if self._shard else self._told([self._target / FIELDS.format("")], ours)
-            rows = joined(earlier, done, self._given, ours)
-            pictures = (pictures_in(sheet) if earlier else {}) | self._pictures
-            images = [quality_of(row, pictures) for row in rows]
-            flags = (
-                "; ".join(each for each in said if not each.startswith("failed")) for said in flags_of(images)
-            )
-            self._write_tables(
-                [{**row, "flags": said} for row, said in zip(rows, flags, strict=True)], self._ending
-            )
-            models = " and ".join(sorted({row["model"] for row in rows if not row["failed"]}))
-            if rows:
-                write_quality_sheet(sheet, f"{counted(len(rows), 'image')} segmented with {models}", images)
+            tables = tables_in(self._target)
+            if self._shard is None:
+                rows = joined(self._told(tables, ours), done, self._given, ours)
+                self._write_as("", rows, _pictures(tables))
+                self._remove_parts(tables, ours)
             else:
-                sheet.unlink(missing_ok=True)
-            if self._shard is not None:
-                rows = self._join(self._shard.of) or rows
+                rows = self._write_part(self._shard, tables, done, ours)
             self._others -= {row["labels"] for row in rows}
             say_left_out(
                 f"left out of the tables in {self._target}, as other labels lie there now",
                 [path for each in sorted(self._others) if (path := self._target / each).is_file()],
             )
 
-    def _told(self, tables: Iterable[Path], ours: Collection[str]) -> list[Row]:
+    def _write_part(
+        self, shard: Shard, tables: Mapping[str, Path], done: Sequence[Row], ours: Collection[str]
+    ) -> list[Row]:
+        """Write the tables of a part of a batch, and those of all parts where all are there, or told of it before."""
+        own = {ending: path for ending, path in tables.items() if ending == shard.ending}
+        before, pictures = self._told(own, ours), _pictures(own)
+        again = "" in tables and (bool(own) or any(row["labels"] in ours for row in fields_in(tables[""])))
+        # What it said before is joined, or is only here.
+        rows = joined([] if again else before, done, self._given, ours)
+        self._write_as(shard.ending, rows, pictures)
+        tables = tables_in(self._target)  # other parts may have ended meanwhile, where the disk has no locks
+        if again or shard.endings <= tables.keys():
+            rows = joined(joined(before, self._told(tables, ours)), done, self._given, ours)
+            self._write_as("", rows, pictures | _pictures(tables))
+        return rows
+
+    def _remove_parts(self, tables: Mapping[str, Path], ours: Collection[str]) -> None:
+        """Remove the tables of parts of which no other part waits to be joined with them, or all was done again."""
+        for ending, table in tables.items():
+            if ending:
+                replaced = {row["labels"] for row in fields_in(table)}
+                of_all = Shard(*map(int, ending[1:].split("of"))).endings <= tables.keys()
+                if of_all or (len(self._given) > 1 and replaced and replaced <= {*ours}):
+                    for name in (FIELDS, _CELLS, _SHEET):
+                        _remove(self._target / name.format(ending))
+
+    def _told(self, tables: Mapping[str, Path], ours: Collection[str]) -> list[Row]:
         """Read what tables say that is still true, of labels that several tell of what the last one says."""
         rows: list[Row] = []
-        for table in tables:
+        for table in tables.values():
             said, others = still_true(table, self._target, ours)
             rows = joined(rows, said)
             self._others |= others
         return rows
 
-    def _join(self, count: int) -> list[Row]:
-        parts = [self._target / FIELDS.format(Shard(number, count).ending) for number in range(1, count + 1)]
-        if not all(part.is_file() for part in parts):
-            return []
-        rows = self._told([self._target / FIELDS.format(""), *parts], ())
-        self._write_tables(rows, "")
-        return rows
+    def _write_as(self, ending: str, rows: Sequence[Row], pictures: Mapping[str, bytes]) -> None:
+        """Write the tables and the sheet of these images."""
+        images = [quality_of(row, {**pictures, **self._pictures}) for row in rows]
+        flags = (
+            "; ".join(each for each in said if not each.startswith("failed")) for said in flags_of(images)
+        )
+        self._write_tables([{**row, "flags": said} for row, said in zip(rows, flags, strict=True)], ending)
+        models = " and ".join(sorted({row["model"] for row in rows if not row["failed"]}))
+        sheet = self._target / _SHEET.format(ending)
+        if rows:
+            write_quality_sheet(sheet, f"{counted(len(rows), 'image')} segmented with {models}", images)
+        else:
+            sheet.unlink(missing_ok=True)
 
     def _write_tables(self, rows: Sequence[Row], ending: str) -> None:
-        """Write the table of fields and that of all their cells; what would be empty is removed."""
+        """Write the table of fields and that of all their cells; what would be empty is removed, but for a part's."""
         cells = [
             (place_of(row), path) for row in rows if (path := _table_of_cells(row, self._target)) is not None
         ]
@@ -272,9 +290,9 @@ class FieldTables:
             path.unlink(missing_ok=True)
         where = dict.fromkeys((name for row in rows for name in place_of(row)), "")
         path = self._target / FIELDS.format(ending)
-        if rows:
+        if rows or ending:
             rows = [{**where, **row} for row in rows]
-            _write(path, (name for row in rows for name in row), rows)
+            _write(path, (*(name for row in rows for name in row), *COLUMNS), rows)
         else:
             path.unlink(missing_ok=True)
 
@@ -299,6 +317,12 @@ class FieldTables:
         return where
 
 
+def _pictures(tables: Mapping[str, Path]) -> dict[str, bytes]:
+    """Read the thumbnails in the sheets beside tables."""
+    sheets = (table.with_name(_SHEET.format(ending)) for ending, table in tables.items())
+    return {name: picture for sheet in sheets for name, picture in pictures_in(sheet).items()}
+
+
 def _stamp(path: Path) -> tuple[int, ...]:
     """Return what changes with a file; nothing where there is none."""
     try:
@@ -320,9 +344,9 @@ def _other_calls_wait(folder: Path) -> Iterator[None]:
         yield
 
 
-def _remove(lock: Path) -> None:
-    with contextlib.suppress(OSError):  # Windows keeps it for as long as it is held, and removes it then
-        lock.unlink()
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # Windows keeps a lock for as long as it is held, and removes it then
+        path.unlink()
 
 
 def _refuse_others(folder: Path, ending: str, *, measured: bool) -> None:
@@ -339,12 +363,13 @@ def tables_of_one(
 ) -> FieldTables | None:
     """Give the tables that a single image is to join; None where there are none, or none that can be: that is said."""
     try:
-        tables = FieldTables(target, None, conditions, inputs, measured=measured)
+        told = {ending: fields_in(table) for ending, table in tables_in(target).items()}
+        there = any(ending or rows for ending, rows in told.items())
+        return FieldTables(target, None, conditions, inputs, measured=measured) if there else None
     except UtileError as error:
         if any(target.glob(FIELDS.format("*"))):
             print(f"The tables in {target} stay as they are: {error}", file=sys.stderr)
         return None
-    return tables if tables.are_there else None
 
 
 def tables_around(labels: Path, inputs: frozenset[Identity]) -> FieldTables | None:

@@ -151,3 +151,8 @@ class Shard:
     def ending(self) -> str:
         """What its tables are called by."""
         return f"_{self.number}of{self.of}"
+
+    @property
+    def endings(self) -> set[str]:
+        """What the tables of all parts are called by."""
+        return {Shard(number, self.of).ending for number in range(1, self.of + 1)}
