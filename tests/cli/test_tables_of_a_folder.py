@@ -253,3 +253,35 @@ def test_a_part_that_is_done_again_keeps_what_fails_now(folder):
     assert folder.shards(2, 2) == 0
     assert folder.told() == {"a.tif": 1, "b.tif": 2, "c.tif": 3}
     assert folder.sheet().count("data:image/png;base64,") == 3
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "quality.html"])
+def test_an_image_is_not_replaced_where_the_tables_that_tell_of_it_cannot_be(folder, capsys, name):
+    folder.draw(a=1, b=2)
+    assert folder.segment() == 0
+    (folder.out / name).unlink()
+    (folder.out / name).mkdir()
+    before = (folder.out / "a_labels.tif").read_bytes()
+    folder.draw(a=3)
+    assert folder.segment("a") == 1
+    assert f"Cannot write {folder.out / name}: it is a folder." in capsys.readouterr().err
+    assert (folder.out / "a_labels.tif").read_bytes() == before
+    (folder.out / name).rmdir()
+    assert folder.segment("a") == 0
+    assert folder.told() == {"a.tif": 3, "b.tif": 2}
+
+
+def test_tables_that_could_not_be_written_tell_nothing_false_later(folder, monkeypatch, capsys):
+    folder.draw(a=1, b=2, c=3)
+    assert folder.segment() == 0
+    folder.draw(a=4, b=5)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("csv.DictWriter.writeheader", full)
+        assert folder.segment("a", "b") == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert folder.segment("c") == 0
+    assert folder.told() == {"c.tif": 3}

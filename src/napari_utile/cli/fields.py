@@ -361,15 +361,20 @@ def _refuse_others(folder: Path, ending: str, *, measured: bool) -> None:
 def tables_of_one(
     target: Path, conditions: Conditions | None, inputs: frozenset[Identity], *, measured: bool = False
 ) -> FieldTables | None:
-    """Give the tables that a single image is to join; None where there are none, or none that can be: that is said."""
+    """Give the tables that a single image is to join; None where there are none, or others: that is said.
+
+    Raises
+    ------
+    UtileError
+        If they cannot be written: they would tell of labels that are gone.
+    """
     try:
         told = {ending: fields_in(table) for ending, table in tables_in(target).items()}
-        there = any(ending or rows for ending, rows in told.items())
-        return FieldTables(target, None, conditions, inputs, measured=measured) if there else None
     except UtileError as error:
-        if any(target.glob(FIELDS.format("*"))):
-            print(f"The tables in {target} stay as they are: {error}", file=sys.stderr)
+        print(f"The tables in {target} stay as they are: {error}", file=sys.stderr)
         return None
+    there = any(ending or rows for ending, rows in told.items())
+    return FieldTables(target, None, conditions, inputs, measured=measured) if there else None
 
 
 def tables_around(labels: Path, inputs: frozenset[Identity]) -> FieldTables | None:
