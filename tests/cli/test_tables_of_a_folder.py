@@ -2,10 +2,12 @@
 
 import csv
 import os
+import shutil
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_utile.cli import main
 
@@ -285,3 +287,27 @@ def test_tables_that_could_not_be_written_tell_nothing_false_later(folder, monke
     assert "No space left on device" in capsys.readouterr().err
     assert folder.segment("c") == 0
     assert folder.told() == {"c.tif": 3}
+
+
+def test_an_image_that_failed_is_told_of_as_long_as_it_is_there(folder):
+    folder.draw(a=1, b=2)
+    for name in "xy":
+        (folder.images / f"{name}.tif").write_bytes(b"nothing")
+    plate = folder.images / "plate.zarr"
+    group = zarr.open_group(plate, mode="w", zarr_format=2)
+    group.attrs["plate"] = {"wells": [{"path": "A/1"}], "version": "0.4"}
+    group.create_group("A/1").attrs["well"] = {"images": [{"path": "0"}]}
+    assert folder.segment() == 1
+    failed = {row["failed_file"]: row["failed"] for row in rows(folder.out / "fields.csv") if row["failed"]}
+    assert {*failed} == {str(plate), *(str(folder.images / f"{name}.tif") for name in "xy")}
+    assert "<h1>2 images segmented with nuclei, 3 images failed</h1>" in folder.sheet()
+    (folder.images / "x.tif").unlink()
+    assert folder.segment("a") == 0
+    assert [row["failed_file"] for row in rows(folder.out / "fields.csv")] == [
+        "", "", str(plate), str(folder.images / "y.tif")]  # fmt: skip
+    assert "<h1>2 images segmented with nuclei, 2 images failed</h1>" in folder.sheet()
+    (folder.images / "y.tif").unlink()
+    shutil.rmtree(plate)
+    assert folder.segment("a") == 0
+    assert folder.told() == {"a.tif": 1, "b.tif": 2}
+    assert "<h1>2 images segmented with nuclei</h1>" in folder.sheet()

@@ -5,7 +5,9 @@ went through since, no row is taken for one of them.
 """
 
 import hashlib
+import os
 import re
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ FIELDS = "fields{}.csv"
 """The table's name, with that of a part of the batch."""
 HASH = "labels_hash"
 """The column that ties a row to the labels it speaks of; tables of earlier versions have none."""
+FAILED_FILE = "failed_file"
+"""The column that says which file failed, or which plate: without it nobody knows whether it is still there."""
 Row = Mapping[str, Any]
 _PLATE = ("plate", "row", "column", "field")
 _NUMBERS = ("cells", "sharpness", "saturated")
@@ -79,7 +83,7 @@ def still_true(path: Path, folder: Path, ours: Collection[str] = ()) -> tuple[li
     Returns
     -------
     rows : list of Row
-        Without those of which the labels are gone.
+        Without those of which the labels, or the image that failed, are gone.
     others : set of str
         Labels whose rows were left out.
     """
@@ -88,7 +92,10 @@ def still_true(path: Path, folder: Path, ours: Collection[str] = ()) -> tuple[li
     written = _times(path)[0]
     for row in fields_in(path):
         labels = folder / row["labels"]
-        if row["failed"] or row["labels"] in ours:
+        if row["failed"]:
+            if not row.get(FAILED_FILE) or os.path.exists(row[FAILED_FILE]):
+                rows.append(row)
+        elif row["labels"] in ours:
             rows.append(row)
         elif row["labels"] and labels.is_file():
             if not row.get(HASH):
@@ -142,6 +149,22 @@ def cells_of(row: Row, folder: Path) -> Path | None:
     """Return the table of an image's cells; None where there is none."""
     start = str(folder / row["labels"]).removesuffix(LABELS)
     return Path(f"{start}{CELLS}") if row["labels"] and CELLS in written_beside(start) else None
+
+
+def table_of_cells(row: Row, folder: Path) -> Path | None:
+    """Return the table of an image's cells; None where there is none, or one that cannot join others: that is said."""
+    if (path := cells_of(row, folder)) is None:
+        return None
+    try:
+        table = Table(path)
+        if "centroid_y" not in table.columns:
+            raise UtileError(f"{path.name} is not a table of cells: it has no column centroid_y.")
+        for each in table:
+            float(each["centroid_y"])  # some write numbers with a comma
+    except (UtileError, ValueError) as error:
+        print(f"{path} is not in the table of all cells: {error}", file=sys.stderr)
+        return None
+    return path
 
 
 def place_of(row: Row) -> dict[str, Any]:

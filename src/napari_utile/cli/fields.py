@@ -14,6 +14,7 @@ from filelock import FileLock
 from napari_utile.cli.batch import say_left_out
 from napari_utile.cli.earlier_fields import (
     COLUMNS,
+    FAILED_FILE,
     FIELDS,
     HASH,
     Row,
@@ -24,6 +25,7 @@ from napari_utile.cli.earlier_fields import (
     place_of,
     quality_of,
     still_true,
+    table_of_cells,
     tables_in,
 )
 from napari_utile.cli.inputs import Input, Shard
@@ -47,7 +49,6 @@ from napari_utile.engine.reports.quality import (
     write_quality_sheet,
 )
 from napari_utile.engine.segmentation import Segmentation
-from napari_utile.engine.words import counted
 
 _LARGEST = 1 << 26
 """Pixels above which only the middle of a plane is looked at and shown."""
@@ -199,7 +200,8 @@ class FieldTables:
     def fail(self, image: Input, sentence: str) -> None:
         """Take in an image that failed."""
         where = self._where(image, shown_name(image.path))
-        self._rows.append({**where, "labels": "", "failed": sentence})
+        said = {"labels": "", "failed": sentence, FAILED_FILE: str(image.given.absolute())}
+        self._rows.append({**where, **said})
         self._given.append(where)
 
     def leave_out(self, start: str) -> None:
@@ -270,17 +272,17 @@ class FieldTables:
             "; ".join(each for each in said if not each.startswith("failed")) for said in flags_of(images)
         )
         self._write_tables([{**row, "flags": said} for row, said in zip(rows, flags, strict=True)], ending)
-        models = " and ".join(sorted({row["model"] for row in rows if not row["failed"]}))
+        models = sorted({row["model"] for row in rows if not row["failed"]})
         sheet = self._target / _SHEET.format(ending)
         if rows:
-            write_quality_sheet(sheet, f"{counted(len(rows), 'image')} segmented with {models}", images)
+            write_quality_sheet(sheet, models, images)
         else:
             sheet.unlink(missing_ok=True)
 
     def _write_tables(self, rows: Sequence[Row], ending: str) -> None:
         """Write the table of fields and that of all their cells; what would be empty is removed, but for a part's."""
         cells = [
-            (place_of(row), path) for row in rows if (path := _table_of_cells(row, self._target)) is not None
+            (place_of(row), path) for row in rows if (path := table_of_cells(row, self._target)) is not None
         ]
         path = self._target / _CELLS.format(ending)
         if cells:  # which may be more than the memory holds
@@ -381,22 +383,6 @@ def tables_around(labels: Path, inputs: frozenset[Identity]) -> FieldTables | No
     """Give the tables that may tell of a file of labels, of a plate those above its folder; see `tables_of_one`."""
     folders = [folder for folder in labels.parents[:4] if (folder / FIELDS.format("")).is_file()]
     return tables_of_one((folders or [labels.parent])[0], None, inputs)
-
-
-def _table_of_cells(row: Row, folder: Path) -> Path | None:
-    """Return the table of an image's cells; None where there is none, or one that cannot join others: that is said."""
-    if (path := cells_of(row, folder)) is None:
-        return None
-    try:
-        table = Table(path)
-        if "centroid_y" not in table.columns:
-            raise UtileError(f"{path.name} is not a table of cells: it has no column centroid_y.")
-        for each in table:
-            float(each["centroid_y"])  # some write numbers with a comma
-    except (UtileError, ValueError) as error:
-        print(f"{path} is not in the table of all cells: {error}", file=sys.stderr)
-        return None
-    return path
 
 
 def _write(path: Path, names: Iterable[str], rows: Iterable[Row]) -> None:

@@ -49,6 +49,13 @@ class Input:
             return Path()
         return Path(self.place.plate, self.place.row, self.place.column)
 
+    @property
+    def given(self) -> Path:
+        """Its file, or its plate."""
+        place = self.place
+        below = 0 if place is None else len(Path(place.row, place.column, place.field).parts)
+        return (self.path, *self.path.parents)[below]
+
     def results(self, target: Path, image: ImageFile) -> str:
         """Give what the paths of its results begin with."""
         name = image.name if self.place is None else self.place.field.replace("/", "_")

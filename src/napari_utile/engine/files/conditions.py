@@ -22,6 +22,7 @@ _TAKEN = {
     "divisions",
     "covered",
     "labels_hash",
+    "failed_file",
 }
 _TAKEN |= {"labels", "confidence", "sharpness", "saturated", "diameter_px", "model", "failed", "flags"}
 _TAKEN |= {"index", "label", "object", "track_id", "class", "area_px", "centroid_y", "centroid_x", "t", "z"}

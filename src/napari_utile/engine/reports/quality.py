@@ -168,16 +168,21 @@ def worst_first(images: Sequence[ImageQuality], flags: Sequence[tuple[str, ...]]
     return sorted(range(len(images)), key=how_good)
 
 
-def write_quality_sheet(path: str | os.PathLike[str], title: str, images: Sequence[ImageQuality]) -> None:
+def write_quality_sheet(
+    path: str | os.PathLike[str], models: Sequence[str], images: Sequence[ImageQuality]
+) -> None:
     """Write the sheet as one HTML file that needs no other.
 
     Parameters
     ----------
     path : str or path-like
-    title : str
-        What was segmented, and by which model.
+    models : sequence of str
+        Which segmented the images that did not fail.
     images : sequence of ImageQuality
     """
+    failed = sum(bool(each.failed) for each in images)
+    good = f"{counted(len(images) - failed, 'image')} segmented with {' and '.join(models)}"
+    title = ", ".join([good] * (failed < len(images)) + [f"{counted(failed, 'image')} failed"] * (failed > 0))
     flags = flags_of(images)
     order = worst_first(images, flags)
     flagged = sum(map(bool, flags))
