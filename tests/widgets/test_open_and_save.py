@@ -295,6 +295,30 @@ def test_labels_saved_over_a_result_are_not_taken_for_it(bright_nuclei, tmp_path
     assert {each.name for each in tmp_path.glob("image_*")} == every
 
 
+def test_cells_that_were_edited_are_saved_without_the_table_of_those_before(
+    bright_nuclei, tmp_path: Path
+) -> None:
+    write_image(tmp_path / "image.tif", np.kron(np.eye(4, dtype=np.uint8) * 200, np.ones((12, 12), np.uint8)))
+    words = ["segment", str(tmp_path / "image.tif"), "-o", str(tmp_path), "--diameter", "none", "--quiet"]
+    assert main([*words, "--measurements", "--mask", "--probability"]) == 0
+    path = tmp_path / "image_labels.tif"
+    before = {each.name for each in tmp_path.glob("image_*")}
+    gone = {"image_cells.csv", "image_mask.tif"}
+    assert gone < before
+    [layer] = opened(path)
+    saved(path, layer)
+    assert {each.name for each in tmp_path.glob("image_*")} == before
+    layer.data[layer.data == 2] = 0
+    with notification_manager:
+        saved(path, layer)
+        said = notification_manager.records[-1].message
+    assert said == "image_mask.tif, image_cells.csv: removed, as of the cells before. " + (
+        "Save results… measures these again."
+    )
+    assert {each.name for each in tmp_path.glob("image_*")} == before - gone
+    assert json.loads((tmp_path / "image_recipe.json").read_text())["beside"] == ["_probability.tif"]
+
+
 def test_labels_of_a_user_have_no_recipe(tmp_path: Path) -> None:
     data, state, _ = labels_layer().as_layer_data_tuple()
     assert save_labels(str(tmp_path / "mine.tif"), data, state) == [str(tmp_path / "mine.tif")]

@@ -13,7 +13,13 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import atomic_path, write_image, write_labels
 from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
 from napari_utile.engine.files.plane_file import planes_of
-from napari_utile.engine.files.result_files import LABELS, begin_result, kept_beside, write_recipe
+from napari_utile.engine.files.result_files import (
+    LABELS,
+    begin_result,
+    kept_beside,
+    write_recipe,
+    written_beside,
+)
 from napari_utile.engine.files.space import usable_pixel_size
 from napari_utile.engine.planes.naming import name_axes
 from napari_utile.engine.provenance.linked import linking_in, with_linking
@@ -34,17 +40,22 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     """Write a Labels layer, and beside it the recipe of what this plugin made.
 
     The recipe is replaced before the labels, and only where they can be written. Where they take the place of a result
-    of another run, its recipe and what that names go, see `begin_result`.
+    of another run, its recipe and what that names go, see `begin_result`; of the same run, where cells were edited,
+    what tells of the cells before. Tables that go are named.
     """
     start = str(Path(path).with_name(name_and_ending(Path(path))[0]))
     recipe = recipe_of_layer(data, attributes)
-    kept = kept_beside(start, recipe)
+    gone: list[str] = []
     with atomic_path(path) as temporary:
         save_label_pixels(str(temporary), data, attributes)
+        kept = kept_beside(start, recipe, temporary)
         if Path(path) == Path(f"{start}{LABELS}"):
+            gone = [Path(f"{start}{ending}").name for ending in written_beside(start) if ending not in kept]
             begin_result(start, recipe or None, kept)
         elif recipe:
             write_recipe(f"{start}{RECIPE_ENDING}", recipe, kept)
+    if gone:
+        show_info(f"{', '.join(gone)}: removed, as of the cells before. Save results… measures these again.")
     return [path, f"{start}{RECIPE_ENDING}"] if recipe else [path]
 
 
