@@ -311,3 +311,14 @@ def test_an_image_that_failed_is_told_of_as_long_as_it_is_there(folder):
     assert folder.segment("a") == 0
     assert folder.told() == {"a.tif": 1, "b.tif": 2}
     assert "<h1>2 images segmented with nuclei</h1>" in folder.sheet()
+
+
+def test_a_part_does_not_replace_what_it_reads_by_the_tables_of_all(folder, capsys):
+    folder.draw(a=1, b=2)
+    folder.out.mkdir()
+    conditions = folder.out / "cells.csv"
+    conditions.write_text("pattern,dose\n*,7\n")
+    for number in (1, 2):
+        assert folder.segment(options=("--shard", f"{number}/2", "--conditions", str(conditions))) == 1
+        assert "cells.csv: it is what is read here" in capsys.readouterr().err
+    assert conditions.read_text() == "pattern,dose\n*,7\n"

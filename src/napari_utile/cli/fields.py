@@ -170,7 +170,8 @@ class FieldTables:
         self._others: set[str] = set()
         self._pictures: dict[str, bytes] = {}
         for name in (FIELDS, _CELLS, _SHEET):
-            check_target(target / name.format(self._ending), inputs)
+            for ending in ("", self._ending):  # a part may be the one that writes those of all
+                check_target(target / name.format(ending), inputs)
         # Whether its table of cells is ours, as long as none of them is segmented again.
         self._measured = any(
             cells_of(row, target) for table in tables_in(target).values() for row in fields_in(table)
@@ -267,7 +268,8 @@ class FieldTables:
 
     def _write_as(self, ending: str, rows: Sequence[Row], pictures: Mapping[str, bytes]) -> None:
         """Write the tables and the sheet of these images."""
-        images = [quality_of(row, {**pictures, **self._pictures}) for row in rows]
+        pictures = {**pictures, **self._pictures}
+        images = [quality_of(row, pictures) for row in rows]
         flags = (
             "; ".join(each for each in said if not each.startswith("failed")) for said in flags_of(images)
         )
