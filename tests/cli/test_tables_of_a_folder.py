@@ -107,7 +107,7 @@ def test_no_row_tells_of_labels_that_another_program_replaced(folder, capsys):
         f"left out of the tables in {folder.out}, as other labels lie there now: a_labels.tif, b_labels.tif\n"
     )
     assert capsys.readouterr().err == said
-    assert folder.segment("a") == 0
+    assert folder.segment("a", options=("--overwrite",)) == 0
     assert folder.told() == {"c.tif": 3, "a.tif": 1}
     assert capsys.readouterr().err == "", "what was left out is not said again"
 
