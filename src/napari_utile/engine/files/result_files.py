@@ -11,13 +11,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
-from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.json_file import read_json, write_json
-from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.names import CELLS, RECIPE_ENDING, STORE_RECIPE, name_and_ending, recipe_place
 
 LABELS = "_labels.tif"
@@ -88,20 +84,20 @@ def new_result(
         begin_result(start, recipe, beside)
 
 
-def kept_beside(start: str, recipe: Mapping[str, Any], labels: str | os.PathLike[str]) -> list[str]:
+def kept_beside(start: str, recipe: Mapping[str, Any], *, edited: bool) -> list[str]:
     """Name those of `BESIDE` that stay true where labels of this recipe are written again.
 
     Parameters
     ----------
     start, recipe
         See `begin_result`.
-    labels : path
-        Of the new labels, before they take their place.
+    edited : bool
+        Whether the labels have other pixels than those that are there.
 
     Returns
     -------
     list of str
-        All, if they are of its run and have the same pixels; of cells that were edited what a model said of pixels.
+        All, if they are of its run; of cells that were edited, what a model said of pixels.
     """
     ours, theirs = (
         {name: value for name, value in each.items() if name not in (_KEY, "linking")}
@@ -109,11 +105,7 @@ def kept_beside(start: str, recipe: Mapping[str, Any], labels: str | os.PathLike
     )
     if json.loads(json.dumps(ours)) != theirs:  # a layer has tuples
         return []
-    known = written_beside(start)
-    edited = not all(ending in _OF_A_MODEL for ending in known) and not _have_same_pixels(
-        labels, f"{start}{LABELS}"
-    )
-    return [ending for ending in known if ending in _OF_A_MODEL or not edited]
+    return [ending for ending in written_beside(start) if ending in _OF_A_MODEL or not edited]
 
 
 def begin_result(start: str, recipe: Mapping[str, Any] | None, beside: Collection[str]) -> None:
@@ -170,19 +162,6 @@ def _earlier(start: str) -> Mapping[str, Any]:
         return {}
     ours = isinstance(values, dict) and str(values.get("format", "")).startswith("napari-utile")
     return values if ours and isinstance(values.get(_KEY, []), list) else {}
-
-
-def _have_same_pixels(*paths: str | os.PathLike[str]) -> bool:
-    try:
-        one, other = (read_image(path, as_labels=True) for path in paths)
-        return one.data.shape == other.data.shape and all(
-            np.array_equal(*planes)
-            for planes in zip(
-                *((plane for _, plane in labels_of(each)) for each in (one, other)), strict=True
-            )
-        )
-    except (UtileError, ValueError):  # whatever lies there, it is other labels
-        return False
 
 
 def _remove(path: str) -> None:

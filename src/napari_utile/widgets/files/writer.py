@@ -10,7 +10,8 @@ from napari.utils.notifications import show_info
 
 from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.images import atomic_path, write_image, write_labels
+from napari_utile.engine.files.images import atomic_path, read_image, write_image, write_labels
+from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
 from napari_utile.engine.files.plane_file import planes_of
 from napari_utile.engine.files.result_files import (
@@ -48,7 +49,8 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     gone: list[str] = []
     with atomic_path(path) as temporary:
         save_label_pixels(str(temporary), data, attributes)
-        kept = kept_beside(start, recipe, temporary)
+        edited = written_beside(start) != [] and not _hold_the_same(temporary, f"{start}{LABELS}")
+        kept = kept_beside(start, recipe, edited=edited)
         if Path(path) == Path(f"{start}{LABELS}"):
             gone = [Path(f"{start}{ending}").name for ending in written_beside(start) if ending not in kept]
             begin_result(start, recipe or None, kept)
@@ -74,6 +76,18 @@ def recipe_of_layer(data: Any, attributes: Mapping[str, Any]) -> Mapping[str, An
         array = _full(data, attributes)
         recipe = with_linking(recipe, linking.of(planes_of(array, _space(array, attributes)["axes"])))
     return recipe or {}
+
+
+def _hold_the_same(*paths: str | Path) -> bool:
+    """Say whether two files hold the same labels."""
+    try:
+        one, other = (read_image(path, as_labels=True) for path in paths)
+        planes = ((plane for _, plane in labels_of(each)) for each in (one, other))
+        return one.data.shape == other.data.shape and all(
+            np.array_equal(*each) for each in zip(*planes, strict=True)
+        )
+    except (UtileError, ValueError):  # whatever lies there, it is other labels
+        return False
 
 
 def _full(data: Any, attributes: Mapping[str, Any]) -> np.ndarray[Any, Any]:
