@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from napari.layers import Labels
@@ -67,6 +68,33 @@ def test_planes_are_said_in_words_and_all_are_segmented_by_one_press(viewer, pag
     assert counts(cells.data) == [2, 1, 3]
     assert len(cells.features) == 6
     assert len(viewer.layers) == 4, "results gather in the same layers"
+
+
+def test_another_plane_goes_into_the_layer_of_corrected_cells(viewer, page, qtbot, stack):
+    viewer.add_image(stack, name="film", axis_labels=("t", "y", "x"))
+    viewer.dims.set_current_step(0, 0)
+    run(qtbot, page)
+    cells = viewer.layers["film instances"]
+    cells.fill((0, 20, 25), 0)
+    qtbot.waitUntil(lambda: len(cells.features) == 1, timeout=WAIT)
+    viewer.dims.set_current_step(0, 2)
+    assert not page.form.edited.isVisibleTo(page)
+    run(qtbot, page)
+    assert counts(cells.data) == [1, 0, 3]
+    assert cells.features["t"].tolist() == [0, 2, 2, 2]
+    assert not page.form.edited.isVisibleTo(page)
+
+
+def test_rows_that_come_while_corrected_cells_are_measured_stay(viewer, page, qtbot, stack):
+    viewer.add_image(stack, name="film", axis_labels=("t", "y", "x"))
+    viewer.dims.set_current_step(0, 0)
+    run(qtbot, page)
+    cells = viewer.layers["film instances"]
+    cells.fill((0, 20, 25), 0)
+    assert page.dock.header.tables.measure()
+    cells.features = pd.concat([cells.features, pd.DataFrame({"index": [99], "label": [99], "t": [1]})])
+    qtbot.waitUntil(lambda: 1 not in set(cells.features["index"]), timeout=WAIT)
+    assert cells.features["index"].tolist() == [2, 99]
 
 
 def test_in_the_3d_view_it_is_said_what_is_segmented(viewer, page, stack):

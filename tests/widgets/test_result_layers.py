@@ -193,6 +193,53 @@ def test_an_edit_on_one_plane_does_not_stop_results_on_another(viewer):
     assert show(viewer, stack, instances(squares(1)))[0] is not layer
 
 
+def test_a_table_that_was_measured_after_an_edit_stops_no_results_on_another_plane(viewer):
+    stack = viewer.add_image(np.ones((3, 8, 12)))
+    viewer.dims.set_current_step(0, 0)
+    layer = show(viewer, stack, instances(squares(1, 2)))[0]
+    paint(layer, (0, 1, 1), 0)
+    layer.features = layer.features[layer.features["index"] == 2]
+    viewer.dims.set_current_step(0, 1)
+    assert show(viewer, stack, instances(squares(1)))[0] is layer
+    assert layer.data[0, 1, 1] == 0
+    assert sorted(layer.features["index"]) == [2, 3]
+
+
+def test_what_was_added_to_the_rows_of_a_plane_protects_that_plane_alone(viewer):
+    stack = viewer.add_image(np.ones((2, 8, 12)))
+    viewer.dims.set_current_step(0, 0)
+    layer = show(viewer, stack, instances(squares(1, 2)))[0]
+    layer.features = layer.features.assign(verdict=["good", ""])
+    viewer.dims.set_current_step(0, 1)
+    assert show(viewer, stack, instances(squares(1)))[0] is layer
+    assert show(viewer, stack, instances(squares(1, 2)))[0] is layer
+    viewer.dims.set_current_step(0, 0)
+    assert show(viewer, stack, instances(squares(1)))[0] is not layer
+    assert layer.features["verdict"].tolist() == ["good", "", "", ""]
+
+
+def test_cells_of_later_planes_take_no_id_that_was_painted(viewer):
+    stack = viewer.add_image(np.ones((2, 8, 12)))
+    viewer.dims.set_current_step(0, 0)
+    layer = show(viewer, stack, instances(squares(1)))[0]
+    layer.selected_label = 2
+    layer.paint((0, 6, 6), 2)
+    viewer.dims.set_current_step(0, 1)
+    show(viewer, stack, instances(squares(1)))
+    np.testing.assert_array_equal(layer.data[1], squares(3))
+
+
+def test_an_edit_is_undone_after_a_result_on_another_plane_came(viewer):
+    stack = viewer.add_image(np.ones((2, 8, 12)))
+    viewer.dims.set_current_step(0, 0)
+    layer = show(viewer, stack, instances(squares(1)))[0]
+    layer.fill((0, 1, 1), 0)
+    viewer.dims.set_current_step(0, 1)
+    show(viewer, stack, instances(squares(1)))
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, [squares(1), squares(2)])
+
+
 def test_cells_painted_on_a_plane_that_was_never_run_are_kept(viewer):
     stack = viewer.add_image(np.ones((2, 8, 12)))
     viewer.dims.set_current_step(0, 0)
@@ -242,6 +289,18 @@ def test_large_results_are_kept_in_chunks_and_can_be_painted(viewer, source, mon
     assert show(viewer, source, instances(squares(1)))[0] is layer
     paint(layer, (6, 6))
     assert show(viewer, source, instances(squares(1)))[0] is not layer
+
+
+def test_an_edit_of_a_large_plane_does_not_stop_results_on_planes_to_come(viewer, monkeypatch):
+    monkeypatch.setattr(result_layers, "COMPARED_BELOW", 16)
+    stack = viewer.add_image(np.ones((2, 8, 12)))
+    viewer.dims.set_current_step(0, 0)
+    layer = show(viewer, stack, instances(squares(1)))[0]
+    paint(layer, (0, 6, 6))
+    viewer.dims.set_current_step(0, 1)
+    assert show(viewer, stack, instances(squares(1)))[0] is layer
+    viewer.dims.set_current_step(0, 0)
+    assert show(viewer, stack, instances(squares(1)))[0] is not layer
 
 
 def test_edits_of_planes_too_large_to_compare_are_noticed(viewer, source, monkeypatch):

@@ -101,7 +101,7 @@ class KeptColumns:
         if not known or not (names or self._gone):
             return columns
         before, now = _cells(table, known), _cells(columns, known)
-        added = {name: _filled(table[name], before) for name in names if name in table}
+        added = {name: filled(table[name], before) for name in names if name in table}
         rows = {key: row for row, key in enumerate(before)}
         measures = _measures(table, planes)
         for key in rows.keys() - {*now}:
@@ -115,7 +115,7 @@ class KeptColumns:
                     added.setdefault(name, {})[key] = value
         for name in dict.fromkeys((*names, *added)):
             here = columns.get(name, table.get(name, np.zeros(0)))
-            mine = _filled(columns[name], range(len(now))) if name in columns else {}
+            mine = filled(columns[name], range(len(now))) if name in columns else {}
             values = [mine.get(row, added.get(name, {}).get(key)) for row, key in enumerate(now)]
             columns[name] = _column(values, here.dtype)
         return columns
@@ -138,7 +138,7 @@ def _cells(table: Columns, known_by: Sequence[str]) -> list[Any]:
     return list(zip(*(table[name].tolist() for name in known_by), strict=True))
 
 
-def _filled(column: np.ndarray[Any, Any], keys: Sequence[Any]) -> dict[Any, Any]:
+def filled(column: np.ndarray[Any, Any], keys: Sequence[Any]) -> dict[Any, Any]:
     """Give what is not empty in a column, by a key for each row; the last one counts."""
     values = column.astype(object) if column.dtype.kind in "bU" else column
     return {

@@ -96,7 +96,8 @@ class CellTables(QObject):
         where = slider_columns(layer, place.plane)
         if not {"index", *where} <= set(layer.features):
             return False  # it has no table of single planes
-        table = {str(name): np.asarray(column) for name, column in layer.features.items()}
+        features = layer.features
+        table = {str(name): np.asarray(column) for name, column in features.items()}
         stack = linked_stack_of(layer)
         places = [place] if stack is None else place.every  # corrections reach through all planes
         try:
@@ -126,6 +127,9 @@ class CellTables(QObject):
         def show(columns: Any) -> None:
             if layer not in self._viewer.layers or edits.count(layer) != count:
                 return  # it is measured again after the edit that came meanwhile
+            if layer.features is not features:  # rows came meanwhile, such as those of another plane
+                self._later.start()
+                return
             if columns is not None:
                 set_measured(layer, columns)
             self._outdated.discard(layer)

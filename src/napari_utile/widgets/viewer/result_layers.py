@@ -6,7 +6,7 @@ the next plane of a stack, or on another region, adds to the same layer.
 
 import functools
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -19,7 +19,9 @@ from qtpy.QtCore import QTimer
 
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels, merged_recipes
+from napari_utile.session.own_columns import filled, is_added
 from napari_utile.session.plane_index import PlaneIndex
+from napari_utile.session.plane_rows import with_index, without_other_planes
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, slider_name, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, glow, image_of, mark_own, role_of
 
@@ -33,6 +35,7 @@ COMPARED_BELOW = 128 * 2**20
 _MAKE = {"image": functools.partial(Image, rgb=False), "glow": glow, "labels": Labels}
 
 PlaneKey = tuple[int, ...]
+Added = dict[tuple[str, Any], Any]
 
 
 @dataclass
@@ -42,9 +45,10 @@ class _Shown:
     name: str
     hashes: dict[PlaneKey, str] = field(default_factory=dict)
     ids: dict[PlaneKey, np.ndarray[Any, Any]] = field(default_factory=dict)
-    features: Any = None
+    added: dict[PlaneKey, Added] = field(default_factory=dict)
     writing: bool = False
     touched: bool = False
+    painted: int = 0  # the highest id that was
     version: int = 0
 
 
@@ -85,7 +89,7 @@ def own_layer(
 
 
 def is_untouched(layer: napari.layers.Layer) -> bool:
-    """Say whether the plugin made a layer, and the user has painted nowhere on it and left its table alone."""
+    """Say whether the plugin made a layer, and the user has painted nowhere on it and added nothing to its table."""
     shown = _shown.get(layer)
     return shown is not None and not _is_edited(layer, shown, None)
 
@@ -164,9 +168,13 @@ def _new_layer(
         if not shown.writing:
             shown.touched = True
 
+    def paint(_: object) -> None:
+        touch()
+        shown.painted = max(shown.painted, int(layer.selected_label))
+
     layer.events.data.connect(touch)
     if spec.kind == "labels":
-        layer.events.paint.connect(touch)
+        layer.events.paint.connect(paint)
     return cast(napari.layers.Layer, layer)
 
 
@@ -192,18 +200,20 @@ def _write(layer: napari.layers.Layer, spec: LayerSpec, place: Place) -> None:
     try:
         if spec.features is not None:
             plane = np.asarray(layer.data[place.result.index])
-            above = max((int(ids.max(initial=0)) for k, ids in shown.ids.items() if k != key), default=0)
+            where, old = slider_columns(layer, place.result), dict(layer.features.items())
+            taken = [int(ids.max(initial=0)) for k, ids in shown.ids.items() if k != key]
+            above = max([shown.painted if where else 0, *taken])
             data, first, kept = merged_labels(_one_plane(plane, place), spec.data, spec.window, above)
-            new = {**slider_columns(layer, place.result), **spec.features, "roi_id": layer.name}
             gone = np.setdiff1d(shown.ids.get(key, np.zeros(0, dtype=int)), kept)
-            layer.features = merged_features(dict(layer.features.items()), new, first, gone)
-            shown.features = layer.features.copy()
+            new = {**spec.features, "roi_id": layer.name}
+            layer.features = merged_features(old, new, first, gone, where)
+            shown.added[key] = _added_to(layer, where)
             shown.ids[key] = np.union1d(kept, np.asarray(spec.features["index"], dtype=int) + first)
         layer.data[place.result.window(spec.window)] = _with_channel_axis(data, place)
         if spec.kind == "labels":
-            if _plane_bytes(layer, place) <= COMPARED_BELOW:
-                shown.hashes[key] = _hash(layer, place)
-            if hasattr(layer, "_reset_history"):
+            large = _plane_bytes(layer, place) > COMPARED_BELOW
+            shown.hashes[key] = "" if large else _hash(layer, place)
+            if _may_undo(layer, place.result):
                 layer._reset_history()  # its steps hold pixels of the labels that were here before
         own = {"role": spec.role, **spec.metadata}
         if "recipe" in spec.metadata:
@@ -229,15 +239,47 @@ def _thumbnail_later(layer: napari.layers.Layer, shown: _Shown) -> None:
     QTimer.singleShot(_THUMBNAIL_AFTER, draw)
 
 
+def _may_undo(layer: Any, plane: PlaneIndex) -> bool:
+    """Say whether undo or redo would change pixels of a plane."""
+    strokes = [layer._staged_history, *layer._undo_history, *layer._redo_history]
+    return any(_reaches(change[0], plane) for stroke in strokes for change in stroke)
+
+
+def _reaches(index: Sequence[Any], plane: PlaneIndex) -> bool:
+    """Say whether an index of pixels, of slices or of arrays, has some on a plane."""
+    return all(
+        part.start <= step < part.stop if isinstance(part, slice) else bool(np.any(part == step))
+        for part, step in zip((index[axis] for axis in plane.sliders), plane.steps, strict=True)
+    )
+
+
 def _is_edited(layer: napari.layers.Layer, shown: _Shown, place: Place | None) -> bool:
-    if shown.features is not None and not shown.features.equals(layer.features):
+    """Say whether the user has changed pixels of a plane, or of any, or what its rows hold beside measurements."""
+    if not hasattr(layer, "paint"):
+        return shown.touched
+    where = {} if place is None else slider_columns(layer, place.result)
+    written = [*shown.added.values()] if place is None else [shown.added.get(place.key, {})]
+    if _added_to(layer, where) != {cell: value for each in written for cell, value in each.items()}:
         return True
-    if place is None or not hasattr(layer, "paint") or _plane_bytes(layer, place) > COMPARED_BELOW:
+    large = place is None or _plane_bytes(layer, place) > COMPARED_BELOW
+    if place is None or (large and not shown.touched):
         return shown.touched
     expected = shown.hashes.get(place.key)
     if expected is None:  # never written: untouched as long as it is empty
         return bool(np.any(layer.data[place.result.index]))
-    return _hash(layer, place) != expected
+    return large or _hash(layer, place) != expected
+
+
+def _added_to(layer: napari.layers.Layer, where: Mapping[str, int]) -> Added:
+    """Give what rows of a plane, or of all, hold that was not measured: of each column and id, unless it is empty."""
+    axes = {slider_name(layer, axis) for axis in range(layer.ndim)}
+    table = without_other_planes(with_index(dict(layer.features.items())), where)
+    names = [name for name in table if is_added(name) and name not in axes]
+    return {
+        (name, cell): value
+        for name in names
+        for cell, value in filled(table[name], table["index"].tolist()).items()
+    }
 
 
 def _hash(layer: napari.layers.Layer, place: Place) -> str:
