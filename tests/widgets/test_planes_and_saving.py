@@ -70,6 +70,60 @@ def test_planes_are_said_in_words_and_all_are_segmented_by_one_press(viewer, pag
     assert len(viewer.layers) == 4, "results gather in the same layers"
 
 
+def segment_and_link(page, viewer, qtbot, stack, link, after_two):
+    """Segment all planes and link them; do something when two are done."""
+    viewer.add_image(stack[[0, 1, 2, 0]], name="film", axis_labels=(link, "y", "x"))
+    form, done = page.form, []
+    form.planes.kind.setCurrentIndex(1)
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData(link))
+
+    def found(*_):
+        done.append(1)
+        if len(done) == 2:
+            after_two(viewer.layers["film instances"])
+
+    page.planes_run.found.connect(found)
+    run(qtbot, page)
+    qtbot.waitUntil(lambda: not form.linking.running and "Linking" not in form.status.text(), timeout=WAIT)
+    return {layer.name: counts(layer.data) for layer in viewer.layers if "instances" in layer.name}
+
+
+@pytest.mark.parametrize(("link", "what"), [("t", "tracks"), ("z", "objects")])
+def test_a_cell_erased_while_planes_are_segmented_stays_erased_and_all_planes_are_linked(
+    viewer, page, qtbot, stack, link, what
+):
+    def erase(cells):
+        cells.fill((0, 20, 25), 0)
+        cells.features = cells.features[cells.features["index"] != 1]  # as it is measured a moment later
+
+    found = segment_and_link(page, viewer, qtbot, stack, link, erase)
+    assert [*found][:2] == ["film instances", f"film instances {what}"]
+    assert found["film instances"] == found[f"film instances {what}"] == [1, 1, 3, 2]
+    assert page.form.status.text().startswith("Linked: ")
+    viewer.layers["film instances"].undo()
+    assert counts(viewer.layers["film instances"].data) == [2, 1, 3, 2]
+
+
+def test_planes_whose_cells_were_removed_meanwhile_are_said_and_nothing_is_linked(viewer, page, qtbot, stack):
+    found = segment_and_link(page, viewer, qtbot, stack, "t", viewer.layers.remove)
+    assert found == {"film instances": [0, 0, 3, 2]}
+    assert page.form.status.text() == (
+        "“film instances” lacks frames 1 to 2, so nothing is linked: press Segment again."
+    )
+    assert page.form.status.kind == "problem"
+
+
+def test_planes_that_went_beside_a_painted_one_are_said_and_nothing_is_linked(viewer, page, qtbot, stack):
+    def paint_ahead(cells):
+        cells.data_setitem((np.array([3]), np.array([5]), np.array([5])), np.array([9]))
+
+    found = segment_and_link(page, viewer, qtbot, stack, "z", paint_ahead)
+    assert found == {"film instances": [2, 1, 3, 1], "film instances [1]": [0, 0, 0, 2]}
+    assert page.form.status.text() == (
+        "“film instances [1]” lacks slices 1 to 3, so nothing is linked: press Segment again."
+    )
+
+
 def test_another_plane_goes_into_the_layer_of_corrected_cells(viewer, page, qtbot, stack):
     viewer.add_image(stack, name="film", axis_labels=("t", "y", "x"))
     viewer.dims.set_current_step(0, 0)

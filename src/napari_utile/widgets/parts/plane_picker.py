@@ -10,6 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_utile.session.chosen import ChosenPlanes
+from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.number_box import WholeNumberBox
@@ -167,6 +168,22 @@ def plane_in_words(layer: napari.layers.Layer, place: Place) -> str:
         if place.shape[axis] > 1
     ]
     return ", ".join(parts)
+
+
+def planes_in_words(layer: napari.layers.Layer, planes: Sequence[PlaneIndex]) -> str:
+    """Say which planes of a layer some are, for example ``"frames 1 to 3"``, or how many where they lie apart."""
+    several = [axis for axis in planes[0].sliders if layer.data.shape[axis] > 1]
+    if len(several) != 1:
+        return f"{len(planes)} planes"
+    word, steps = (
+        _word(layer, several[0]),
+        [dict(zip(each.sliders, each.steps, strict=True)) for each in planes],
+    )
+    first, last = steps[0][several[0]] + 1, steps[-1][several[0]] + 1
+    if first == last:
+        return f"{word} {first}"
+    together = last - first == len(planes) - 1
+    return f"{word}s {first} to {last}" if together else f"{len(planes)} {word}s"
 
 
 def _word(layer: Any, axis: int) -> str:

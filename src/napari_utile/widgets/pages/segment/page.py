@@ -1,7 +1,5 @@
 """The Segment page: press Run, get probabilities, a mask and cell instances."""
 
-import weakref
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -26,6 +24,7 @@ from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.growing import Growing
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.pages.segment.keeping import Keeping
+from napari_utile.widgets.pages.segment.made_planes import MadePlanes
 from napari_utile.widgets.pages.segment.pictures import Pictures
 from napari_utile.widgets.pages.segment.plane_run import PlaneRun
 from napari_utile.widgets.pages.segment.run_estimate import Question, RunEstimate
@@ -60,7 +59,7 @@ class SegmentPage(Page):
         self._session = session_of(viewer)
         self._running_on: list[Source] = []
         self._fits: list[Fit] = []  # of the planes that are done
-        self._made: Callable[[], Any] = lambda: None  # the cells of the last of them
+        self._made = MadePlanes()
         self.form = form = SegmentForm(self._viewer, self._session)
         plain, session, failed = self._viewer, self._session, form.status.failed
         self._values = InstanceValues(form, self._session)
@@ -183,7 +182,7 @@ class SegmentPage(Page):
         run = next(each for each in self._runs if each.takes(planes))
         self._estimate.drop()
         self._adjusting.drop()  # its answer would come after the new one
-        self._running_on, self._fits = [source for source, _ in planes], []
+        self._running_on, self._fits, self._made = [source for source, _ in planes], [], MadePlanes()
         self.form.run_bar.set_busy("preparing…")
         self.form.status.say("")
         run.start(planes)
@@ -214,11 +213,10 @@ class SegmentPage(Page):
             self.form.status.say(text, "problem" if is_problem else "info")
 
     def _link_planes(self, count: int) -> None:
-        made = self._made()
-        if count > 1 and self.form.linking.wanted and made in self._viewer.layers:
+        if count > 1 and self.form.linking.wanted:
             with failures_to(self.form.status.failed):
                 doubt = self.form.status.text() if self.form.status.kind == "problem" else ""
-                self.form.linking.start(doubt, made)
+                self.form.linking.start(doubt, self._made.together(self._viewer))
 
     def _show_result(self, source: Source, result: SegmentResult) -> None:
         if source.layer not in self._viewer.layers:
@@ -237,7 +235,7 @@ class SegmentPage(Page):
             self._viewer.layers.selection.active = layers[-1]
         if edited is not None:
             self.form.edited.choose_between(edited, layers[-1])
-        self._made = weakref.ref(layers[-1])
+        self._made.add(source.place.result, layers[-1])
         self._session.choose_made(layers[-1], source.layer)
         self._show_summary()
         if is_on_screen(source, self._viewer, self._session):
