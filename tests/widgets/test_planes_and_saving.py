@@ -151,6 +151,28 @@ def test_rows_that_come_while_corrected_cells_are_measured_stay(viewer, page, qt
     assert cells.features["index"].tolist() == [2, 99]
 
 
+def test_a_stack_seen_from_another_side_is_segmented_beside_and_nobody_is_said_to_have_edited_it(
+    viewer, page, qtbot
+):
+    def kept():
+        return [viewer.layers[f"stack {name}"].data.copy() for name in ("probability", "instances")]
+
+    viewer.add_image(np.stack([bright_discs((60, 60), centres=((30, 30),))] * 60), name="stack")
+    viewer.dims.set_current_step(0, 30)
+    run(qtbot, page)
+    before, summary = kept(), page.form.summary.text()
+    viewer.dims.order = (1, 0, 2)
+    said = "“stack instances” holds cells of another view. Segment makes a new layer; that one stays."
+    assert page.form.edited.text.text() == said
+    assert page.form.edited.isVisibleTo(page)
+    assert page.form.summary.text() != summary, "it was that of another plane"
+    run(qtbot, page)
+    assert not page.form.edited.isVisibleTo(page)
+    np.testing.assert_equal(kept(), before)
+    viewer.dims.order = (0, 1, 2)
+    assert page.form.summary.text() == summary
+
+
 def test_in_the_3d_view_it_is_said_what_is_segmented(viewer, page, stack):
     viewer.add_image(stack, name="film", axis_labels=("z", "y", "x"))
     viewer.dims.set_current_step(0, 2)

@@ -5,7 +5,12 @@ from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.widgets.viewer import result_layers
 from napari_utile.widgets.viewer.layers import place_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, is_own
-from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
+from napari_utile.widgets.viewer.result_layers import (
+    edited_layer,
+    layer_of_another_view,
+    own_layer,
+    show_layers,
+)
 
 
 def squares(*ids, shape=(8, 12)):
@@ -238,6 +243,26 @@ def test_an_edit_is_undone_after_a_result_on_another_plane_came(viewer):
     show(viewer, stack, instances(squares(1)))
     layer.undo()
     np.testing.assert_array_equal(layer.data, [squares(1), squares(2)])
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (2, 0, 1)])
+def test_a_stack_seen_from_another_side_gets_layers_of_its_own(viewer, order):
+    stack = viewer.add_image(np.ones((8, 8, 12)), axis_labels=("z", "y", "x"))
+    viewer.dims.set_current_step(0, 1)
+    first = show(viewer, stack, probability(np.ones((8, 12))), instances(squares(1)))
+    before = [layer.data.copy() for layer in first]
+    viewer.dims.order = order
+    place = place_of(stack, viewer)
+    assert layer_of_another_view(viewer, "instances", stack, place) is first[1]
+    assert edited_layer(viewer, "instances", stack, place) is None, "nobody edited them"
+    shape = place.plane_shape
+    second = show(viewer, stack, probability(np.ones(shape)), instances(squares(1, shape=shape)))
+    assert not {*first} & {*second}
+    assert layer_of_another_view(viewer, "instances", stack, place) is None
+    for layer, data in zip(first, before, strict=True):
+        np.testing.assert_array_equal(layer.data, data)
+    viewer.dims.order = (0, 1, 2)
+    assert show(viewer, stack, instances(squares(1, 2)))[0] is first[1]
 
 
 def test_cells_painted_on_a_plane_that_was_never_run_are_kept(viewer):

@@ -82,7 +82,8 @@ class PlotsTab(QWidget):
         self.scatter.clicked.connect(self.choose)
         self._connections, self._layer_connections = Connections(self), Connections(self)
         self._connections.connect(self._session.events.cells, self.follow)
-        self._connections.connect(self._viewer.dims.events.current_step, self.follow)
+        for emitter in (self._viewer.dims.events.current_step, self._viewer.dims.events.order):
+            self._connections.connect(emitter, self.follow)
 
     @property
     def filter(self) -> CellFilter:

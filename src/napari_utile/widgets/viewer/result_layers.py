@@ -43,6 +43,7 @@ class _Shown:
     """What the plugin knows of a layer that it made."""
 
     name: str
+    axes: tuple[int, int]
     hashes: dict[PlaneKey, str] = field(default_factory=dict)
     ids: dict[PlaneKey, np.ndarray[Any, Any]] = field(default_factory=dict)
     added: dict[PlaneKey, Added] = field(default_factory=dict)
@@ -58,6 +59,12 @@ _shown: weakref.WeakKeyDictionary[Any, _Shown] = weakref.WeakKeyDictionary()
 def source_of(layer: napari.layers.Layer | None) -> napari.layers.Layer | None:
     """Return the layer that one of the plugin's own was made from; None for a user's, and for none."""
     return image_of(layer) if layer in _shown else None
+
+
+def is_of_planes(layer: napari.layers.Layer | None, source: napari.layers.Layer, place: Place) -> bool:
+    """Say whether a layer was made from planes of a source that lie as one does: none that cross it."""
+    shown = None if layer is None else _shown.get(layer)
+    return source_of(layer) is source and shown is not None and shown.axes == place.result.axes
 
 
 def own_layer(
@@ -81,9 +88,9 @@ def own_layer(
     napari layer, optional
         None where there is none, or the user has renamed or edited it.
     """
-    for layer, shown in _made_of(viewer, role, source):
-        fits = place is None or tuple(layer.data.shape) == place.result_shape
-        if layer.name == shown.name and fits and not _is_edited(layer, shown, place):
+    for layer, shown in _made_of(viewer, role, source, place):
+        of_view = place is None or shown.axes == place.result.axes
+        if layer.name == shown.name and of_view and not _is_edited(layer, shown, place):
             return layer
     return None
 
@@ -106,16 +113,35 @@ def edited_layer(
     """
     if own_layer(viewer, role, source, place) is not None:
         return None
-    return next((layer for layer, _ in _made_of(viewer, role, source)), None)
+    made = _made_of(viewer, role, source, place)
+    return next((layer for layer, shown in made if shown.axes == place.result.axes), None)
+
+
+def layer_of_another_view(
+    viewer: napari.viewer.Viewer, role: str, source: napari.layers.Layer, place: Place
+) -> napari.layers.Layer | None:
+    """Find the topmost layer of a role and source that was made as the stack was seen from another side.
+
+    Returns
+    -------
+    napari layer, optional
+        None where there is none, or one of this side, too.
+    """
+    made = [*_made_of(viewer, role, source, place)]
+    if any(shown.axes == place.result.axes for _, shown in made):
+        return None
+    return next((layer for layer, _ in made), None)
 
 
 def _made_of(
-    viewer: napari.viewer.Viewer, role: str, source: napari.layers.Layer
+    viewer: napari.viewer.Viewer, role: str, source: napari.layers.Layer, place: Place | None
 ) -> Iterator[tuple[napari.layers.Layer, _Shown]]:
-    """Yield the plugin's own layers of a role and source, the topmost first."""
+    """Yield the plugin's own layers of a role and source, the topmost first; of a place, those of its shape."""
     for layer in reversed(plain_viewer(viewer).layers):
         shown = _shown.get(layer)
-        if shown is not None and role_of(layer) == role and image_of(layer) is source:
+        if shown is None or role_of(layer) != role or image_of(layer) is not source:
+            continue
+        if place is None or tuple(layer.data.shape) == place.result_shape:
             yield layer, shown
 
 
@@ -162,7 +188,7 @@ def _new_layer(
     layer = _MAKE[spec.kind](data, name=spec.name, **{**space, **spec.options})
     mark_own(layer, spec.role, source)
     viewer.add_layer(layer)
-    shown = _shown[layer] = _Shown(layer.name)
+    shown = _shown[layer] = _Shown(layer.name, place.result.axes)
 
     def touch(*_: object) -> None:
         if not shown.writing:

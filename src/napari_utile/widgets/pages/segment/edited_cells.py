@@ -11,7 +11,7 @@ from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.layers import Place, plain_viewer
 from napari_utile.widgets.viewer.linked_layers import LinkedStack
 from napari_utile.widgets.viewer.own_pictures import CELLS
-from napari_utile.widgets.viewer.result_layers import edited_layer
+from napari_utile.widgets.viewer.result_layers import edited_layer, layer_of_another_view
 
 
 class EditedCells(Offer):
@@ -55,12 +55,16 @@ class EditedCells(Offer):
             return
         self._new = None
         self._mine = None if place is None else self._edited(source, place)
-        self._say(
-            ""
-            if self._mine is None
-            else f"You edited “{self._mine.name}”. Sliders and Segment make a new layer; yours stays.",
-            ask=False,
-        )
+        said = ""
+        if self._mine is not None:
+            said = f"You edited “{self._mine.name}”. Sliders and Segment make a new layer; yours stays."
+        elif place is not None and self.volume() is None:
+            across = layer_of_another_view(self._viewer, CELLS, source, place)
+            if across is not None:
+                said = (
+                    f"“{across.name}” holds cells of another view. Segment makes a new layer; that one stays."
+                )
+        self._say(said, ask=False)
 
     def _edited(self, source: Any, place: Place) -> Any:
         """Return the layer that sliders would go to, if it was edited."""

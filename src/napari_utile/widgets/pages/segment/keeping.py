@@ -35,7 +35,7 @@ from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place, place_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.own_pictures import CELLS, image_of
-from napari_utile.widgets.viewer.result_layers import own_layer, slider_columns, source_of
+from napari_utile.widgets.viewer.result_layers import is_of_planes, own_layer, slider_columns
 from napari_utile.widgets.viewer.source import Source, on_screen
 from napari_utile.widgets.worker import run_job
 
@@ -145,7 +145,7 @@ class Keeping:
             axis = "through z" if stack.axis == "Z" else "over time"
             what = counted(stack.record.total, "object" if stack.axis == "Z" else "track")
             return Found([made for _, made in alike], planes, edited, f"{what} {axis}")
-        if source_of(cells) is not source:
+        if not is_of_planes(cells, source, place):
             return Found([made for _, made in alike], planes)
         kept = [(made, _cells_in(cells, each, made)) for each, made in alike]
         pairs = [(made.segmentation.labels, after) for made, after in kept if after is not None]

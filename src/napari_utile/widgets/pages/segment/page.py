@@ -38,7 +38,7 @@ from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.own_pictures import CELLS, image_of
 from napari_utile.widgets.viewer.regions import region_in_view
-from napari_utile.widgets.viewer.result_layers import edited_layer, own_layer, show_layers, source_of
+from napari_utile.widgets.viewer.result_layers import edited_layer, is_of_planes, own_layer, show_layers
 from napari_utile.widgets.viewer.source import Source, is_on_screen, on_screen, read_source
 from napari_utile.widgets.workbench.closing import guard_window
 from napari_utile.widgets.workbench.page import Page
@@ -120,7 +120,8 @@ class SegmentPage(Page):
         form.show_cells(session.cells)
         form.edited.new_wanted.connect(self._adjusting.answered)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
-        for emitter in (self._viewer.dims.events.current_step, self._viewer.dims.events.ndisplay):
+        dims = self._viewer.dims.events
+        for emitter in (dims.current_step, dims.order, dims.ndisplay):
             self._connections.connect(emitter, self._plane_changed)
         self._connections.connect(session.events.closed, self.form.store.drop)
         self._connections.connect(session.events.closed, self._drop_jobs)
@@ -357,7 +358,7 @@ class SegmentPage(Page):
         if result is None or shown is None:
             self.form.show_result(None)
             return
-        rows = rows_of(cells, shown[1].result) if source_of(cells) is shown[0] else result.features
+        rows = rows_of(cells, shown[1].result) if is_of_planes(cells, *shown) else result.features
         self.form.show_result(rows, result, plane_in_words(*shown))
 
     def _current_result(self) -> SegmentResult | None:

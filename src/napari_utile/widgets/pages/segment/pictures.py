@@ -11,7 +11,8 @@ from napari_utile.session.results import SegmentRequest, SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.segment.form import SegmentForm
-from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
+from napari_utile.widgets.viewer.own_pictures import role_of
+from napari_utile.widgets.viewer.result_layers import is_of_planes, show_layers, source_of
 from napari_utile.widgets.viewer.source import Source, read_source
 from napari_utile.widgets.worker import LatestJob
 
@@ -95,9 +96,9 @@ class _Picture:
 
     def show(self, on: bool, source: Source) -> None:
         self.shown = on
-        layer = own_layer(self._viewer, self._role, source.layer)
-        if layer is not None:
-            layer.visible = on
+        for layer in self._viewer.layers:
+            if role_of(layer) == self._role and source_of(layer) is source.layer:
+                layer.visible = on and is_of_planes(layer, source.layer, source.place)
 
     def compute(self, source: Source, job: Generator[None, None, LayerSpec]) -> None:
         def show(spec: LayerSpec) -> None:
