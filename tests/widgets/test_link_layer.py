@@ -85,6 +85,19 @@ def test_sections_become_objects_with_volumes(qtbot: Any) -> None:
     assert linked.features["t"].tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("clicking", [False, True])
+def test_what_was_linked_before_in_another_way_is_hidden_with_its_paths(qtbot: Any, clicking: bool) -> None:
+    viewer = ViewerModel()
+    cells = viewer.add_labels(frames(), name="cells")
+    finish(qtbot, link_active_labels_t(viewer))
+    session = session_of(viewer)
+    session.clicking = clicking
+    viewer.layers.selection.active = cells
+    finish(qtbot, link_active_labels_z(viewer))
+    seen = [layer.name for layer in viewer.layers if layer.visible]
+    assert seen == (["cells tracks", "cells paths", "cells objects"] if clicking else ["cells objects"])
+
+
 def test_what_is_painted_meanwhile_is_linked_too(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     waits, go = threading.Event(), threading.Event()
 

@@ -1,7 +1,8 @@
 """Layers of objects and tracks: their table and paths follow every correction, and its undo."""
 
 import contextlib
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -101,8 +102,11 @@ def show_linked(
     session = session_of(viewer)
     chosen = session.cells is source
     viewer.add_layer(layer)
-    if not (chosen and session.clicking):
-        source.visible = False
+    earlier = [stack.layers for stack in _stacks.values() if stack.made_from() is source]
+    for shown in ((source,), *earlier):  # one of them is seen at a time
+        if not (session.clicking and session.cells is shown[0]):
+            for each in shown:
+                each.visible = False
     paths = None
     if len(made.tracks):
         paths = viewer.add_tracks(made.tracks, graph=made.graph, name=f"{source.name} paths", **placed)
@@ -110,6 +114,7 @@ def show_linked(
     viewer.layers.selection.active = layer
     by_hand = not is_untouched(source) if known is None else known.record.by_hand or not known.is_as_made()
     stack = keep_linked(viewer, layer, space, LinkRecord(params, 0, {}, by_hand=by_hand), made, paths)
+    stack.made_from = weakref.ref(source)
     if chosen and not session.clicking:
         session.cells = layer
     return stack
@@ -168,6 +173,7 @@ class LinkedStack(QObject):
         self._as_made: bool | None = None
         self._edited_at: tuple[int, ...] | None = None  # a plane that was, looked at first
         self.table: Mapping[str, Any] | None = None
+        self.made_from: Callable[[], Any] = lambda: None
         self._seen: LinkedLayers | None = None
         # What was first, then the steps of the layer's history that changed the record, and the record after each;
         # those behind the one that is on now were undone, and may be redone.
@@ -200,6 +206,11 @@ class LinkedStack(QObject):
         self._timer.stop()
         self._jobs.drop()
         self.deleteLater()  # which ends its connections, but not while the others hear of this
+
+    @property
+    def layers(self) -> tuple[napari.layers.Layer, ...]:
+        """The cells, and their paths where they are tracks."""
+        return (self.layer,) if self._paths is None else (self.layer, self._paths)
 
     @property
     def axis(self) -> str:
