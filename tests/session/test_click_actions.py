@@ -182,6 +182,15 @@ def test_a_background_click_pushes_the_outline_back(plane):
     assert (plane.labels[25, 20], plane.labels[25, 34]) == (1, 0)
     assert outcome.selected == 1
     assert not (plane.labels == 1)[:, 30:50].any()
+    [marker] = outcome.markers
+    assert plane.labels[marker.beside] == 1
+
+
+def test_a_cell_of_which_nothing_is_left_has_no_background_marker(plane):
+    plane.labels[10, 10] = 1
+    outcome = plane.do(plane.clicks.push_back((10, 10)))
+    assert not plane.labels.any()
+    assert not outcome.markers
 
 
 def test_removing_takes_one_cell_away(plane):

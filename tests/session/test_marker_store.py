@@ -16,7 +16,7 @@ def labels():
 def store():
     store = MarkerStore()
     store.add(Marker((1, 1, 1), 5))
-    store.add(Marker((1, 4, 4), 5, "background"))
+    store.add(Marker((1, 4, 4), 5, "background", beside=(1, 2, 4)))
     return store
 
 
@@ -29,7 +29,7 @@ def test_markers_stand_while_the_labels_agree_with_them(store, labels):
     assert [marker.stands for marker in store.markers] == [True, True]
     labels[1, :3] = 0
     assert follow(store, labels)
-    assert [marker.stands for marker in store.markers] == [False, True]
+    assert [marker.stands for marker in store.markers] == [False, False], "its cell is gone"
     labels[1] = 5
     assert follow(store, labels)
     assert [marker.stands for marker in store.markers] == [True, False]
@@ -40,6 +40,18 @@ def test_a_marker_gets_the_id_of_the_cell_it_lies_in(store, labels):
     labels[1, :3] = 8
     follow(store, labels)
     assert store.markers[0].cell == 8
+
+
+def test_a_background_marker_comes_back_with_its_cell_and_goes_with_it_into_another(store, labels):
+    without = np.zeros_like(labels)
+    for now, stands in ((without, False), (labels, True), (without, False), (labels, True)):
+        follow(store, now)
+        assert store.markers[1].stands is stands
+    store.read_table(*store.table())  # a user moved another one
+    follow(store, without)
+    assert not store.markers[1].stands
+    follow(store, np.where(labels == 5, 8, 0))  # merged
+    assert [(marker.cell, marker.stands) for marker in store.markers] == [(8, True), (8, True)]
 
 
 def test_markers_of_a_plane_come_as_the_engine_takes_them(store, labels):

@@ -159,6 +159,20 @@ def test_undo_takes_the_sentence_and_the_selection_back_too(clicker):
     assert clicker.form.status.text() == ""
 
 
+def test_a_background_marker_goes_and_comes_with_its_cell(clicker):
+    clicker.click(CELLS[0]).click((20, 27), "background")
+    points = clicker.viewer.layers[f"{clicker.labels.name} markers"]
+    for button, shown in (("undo", 1), ("undo", 0), ("redo", 1), ("redo", 2)):
+        getattr(clicker.form, button).click()
+        clicker.finish()
+        assert len(points.data) == shown, f"after {button}"
+    clicker.click((21, 21), "control")
+    assert len(points.data) == 0
+    clicker.form.apply_again.click()
+    clicker.finish()
+    assert clicker.status == "No marker lies in a cell: click on cells first."
+
+
 def test_markers_are_points_that_follow_undo_and_can_be_moved(clicker):
     clicker.click(CELLS[0]).click(CELLS[1])
     points = clicker.viewer.layers["cells of mine cells markers"]

@@ -5,7 +5,7 @@ markers can be moved, saved, and applied again to a new prediction or with anoth
 what a layer of points holds, and the CSV file that napari saves it to.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class Marker:
         False while the click that set it is undone.
     moved : bool
         True from when a user moves or loads it until it is applied.
+    beside : tuple of int, optional
+        Of a "background" marker that was clicked, a pixel of the cell that it took pixels from.
     """
 
     point: tuple[int, ...]
@@ -56,11 +58,17 @@ class Marker:
     order: int = 0
     stands: bool = True
     moved: bool = False
+    beside: tuple[int, ...] | None = None
 
     @property
     def inside(self) -> bool:
         """Whether its pixel lies inside the cell."""
         return self.kind != "background"
+
+    def placed(self, position: Callable[[tuple[int, ...]], tuple[int, ...]]) -> "Marker":
+        """Return the marker with its pixels where a function puts them, such as from a plane into an array."""
+        beside = None if self.beside is None else position(self.beside)
+        return replace(self, point=position(self.point), beside=beside)
 
     def on_plane(self, index: Sequence[int | slice], offset: Sequence[int] = (0, 0)) -> "Marker | None":
         """Return the marker at row and column of the plane at `index`; None where it lies on another one.
@@ -71,7 +79,7 @@ class Marker:
         if any(entry != step for entry, step in steps if not isinstance(entry, slice)):
             return None
         place = [step for entry, step in steps if isinstance(entry, slice)]
-        return replace(self, point=(place[0] + offset[0], place[1] + offset[1]))
+        return replace(self, point=(place[0] + offset[0], place[1] + offset[1]), beside=None)
 
 
 def label_marked_cells(

@@ -214,10 +214,11 @@ class Clicks:
         likely, hills = _crop(probability, window, box), _crop(height, window, box)
         kept = corrections.push_back(mask, likely, inside, [here], hills)
         edit = edit_of(mask & ~kept, box.start, 0)
-        marker = Marker(point, label, "background")
-        return Outcome(
-            f"Cell {label} gave back {len(edit):,} pixels.", edit, label, (marker,), cells=(label,)
-        )
+        top, left = box.start
+        # The cell lies beside the marker from now on; where nothing of it is left, there is nothing to mark.
+        middles = [(y + top, x + left) for y, x in corrections.deepest_points(kept, [])]
+        markers = tuple(Marker(point, label, "background", beside=each) for each in middles)
+        return Outcome(f"Cell {label} gave back {len(edit):,} pixels.", edit, label, markers, cells=(label,))
 
     def merge(self, points: list[Point]) -> Action:
         """Merge the cells along a way into the first one; at an end without a label, what the model sees there."""
@@ -318,7 +319,7 @@ class Clicks:
         """Make all cells with markers again from the probability; everything else stays."""
         standing = list(self.markers)
         if not any(marker.inside for marker in standing):
-            return Outcome("There are no markers yet: click on cells first.")
+            return Outcome("No marker lies in a cell: click on cells first.")
         cells = yield cells_from_markers(self.field, standing, self.params, self.radius)
         labels = {marker.cell for marker in standing if marker.inside}
         edits = []

@@ -16,8 +16,8 @@ class MarkerStore:
     """All markers that were set on a label array, each at an index of the array.
 
     A marker stands while the labels agree with it: the pixel of one inside a cell is labelled, that of a
-    background one is not. So markers follow undo and redo of the labels, and get the id of the cell they
-    lie in.
+    background one is not, while the cell beside it is there. So markers follow undo and redo of the labels,
+    and get the id of the cell they lie in, or beside.
     """
 
     markers: list[Marker] = field(default_factory=list)
@@ -33,7 +33,8 @@ class MarkerStore:
         """Look at the array of labels again; returns whether a marker stands or belongs elsewhere now."""
         before = self.markers
         found = labels_at(labels, [marker.point for marker in before]).tolist()
-        self.markers = [_followed(marker, label) for marker, label in zip(before, found, strict=True)]
+        beside = labels_at(labels, [marker.beside or marker.point for marker in before]).tolist()
+        self.markers = [_followed(*each) for each in zip(before, found, beside, strict=True)]
         return [(each.stands, each.cell) for each in before] != [
             (each.stands, each.cell) for each in self.markers
         ]
@@ -71,15 +72,22 @@ class MarkerStore:
             If a column is missing.
         """
         known = {marker.order: marker.point for marker in self.markers if not marker.moved}
+        beside = {marker.order: marker.beside for marker in self.markers}
         rows = markers_of_table(positions, columns)
         undone = [marker for marker in self.markers if not marker.stands]
-        read = [replace(row, moved=known.get(row.order) != row.point) for row in rows]
+        read = [
+            replace(row, moved=known.get(row.order) != row.point, beside=beside.get(row.order))
+            for row in rows
+        ]
         self.markers = sorted(undone + read, key=lambda marker: marker.order)
 
 
-def _followed(marker: Marker, label: int) -> Marker:
-    """Return a marker as it is while its pixel has a label, or 0."""
+def _followed(marker: Marker, label: int, beside: int) -> Marker:
+    """Return a marker as it is while its pixel, and that of the cell beside it, have labels, or 0."""
     if marker.moved:
         return replace(marker, moved=label != marker.cell if marker.inside else label != 0)
-    stands = (label != 0) == marker.inside
-    return replace(marker, stands=stands, cell=label if label and marker.inside else marker.cell)
+    if marker.inside:
+        return replace(marker, stands=label != 0, cell=label or marker.cell)
+    if marker.beside is None:
+        return replace(marker, stands=label == 0)
+    return replace(marker, stands=label == 0 and beside != 0, cell=beside or marker.cell)

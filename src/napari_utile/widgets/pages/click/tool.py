@@ -1,7 +1,7 @@
 """Clicks on the canvas become cells in a label layer: what the Click page does, without its looks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -263,7 +263,7 @@ class ClickTool(QObject):
             target.store.follow(labels.data)
             aim.table.note(dict.fromkeys(outcome.cells, edit.window))
         for marker in outcome.markers:
-            target.store.add(replace(marker, point=aim.plane.position(marker.point)))
+            target.store.add(marker.placed(aim.plane.position))
         if outcome.threshold is not None and outcome.selected:
             target.store.set_threshold(outcome.selected, outcome.threshold)
         if outcome.selected is not None:
