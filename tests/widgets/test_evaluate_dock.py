@@ -500,6 +500,44 @@ def test_the_command_of_one_plane_says_that_it_scores_all(qtbot: Any, tmp_path: 
     session_of(viewer).close()
 
 
+@pytest.mark.parametrize(
+    "change", ["cells", "reference", "removed cells", "removed reference", "removed other"]
+)
+def test_scores_of_layers_that_are_not_chosen_any_more_say_whose_they_are(
+    change: str, dock: EvaluatePage, viewer: ViewerModel
+) -> None:
+    other = viewer.add_labels(TRUTH.copy(), name="other")
+    viewer.layers.move(2, 0)
+    dock.form.others.tick(other)
+    session, form = session_of(viewer), evaluated(dock).form
+    cells, truth, said = session.cells, form.truth.layer, form.status.text()
+    assert not form.legend.isHidden()
+    if change == "cells":
+        session.cells = other
+    elif change == "reference":
+        form.truth.set_layer(other)
+    else:
+        viewer.layers.remove({"cells": cells, "reference": truth, "other": other}[change.split()[1]])
+    assert form.status.text() == "Scores of predicted against truth; press Evaluate for what is chosen now."
+    assert form.legend.isHidden()
+    if change in ("cells", "reference"):
+        session.cells = cells
+        form.truth.set_layer(truth)
+        assert form.status.text() == said
+        assert not form.legend.isHidden()
+
+
+def test_cells_that_are_edited_while_others_are_chosen_are_scored_under_their_names(
+    dock: EvaluatePage, viewer: ViewerModel
+) -> None:
+    cells = session_of(evaluated(dock).viewer).cells
+    session_of(viewer).cells = viewer.add_labels(TRUTH.copy(), name="other")
+    cells.data_setitem(np.nonzero(TRUTH == 4), 11)
+    until(lambda: dock.form.errors.table.rowCount() == 2)
+    assert dock.form.status.text().startswith("Scores of predicted against truth; press Evaluate")
+    assert dock.form.legend.isHidden()
+
+
 def test_removing_a_compared_layer_does_no_harm(dock: EvaluatePage, viewer: ViewerModel) -> None:
     evaluated(dock)
     viewer.layers.remove("truth")

@@ -117,15 +117,11 @@ class EvaluateForm(QWidget):
 
     def show_has_result(self, has_result: bool) -> None:
         """Enable what needs a result."""
-        self._let_export(has_result)
+        self.let_export(has_result)
         self.legend.setVisible(has_result)
 
-    def show_outdated(self, why: str) -> None:
-        """Say why what is shown is no longer that of the layers: it is not written into files."""
-        self._let_export(False)
-        self.status.problem(why)
-
-    def _let_export(self, may: bool) -> None:
+    def let_export(self, may: bool) -> None:
+        """Enable what writes the result into files, which is not done where it is no longer that of the layers."""
         for button in (self.export_csv, self.export_report):
             button.setEnabled(may)
 

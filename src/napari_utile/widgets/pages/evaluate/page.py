@@ -1,7 +1,7 @@
 """The Evaluate page: how good a segmentation is, and where it is wrong."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QFileDialog
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.words import counted
 from napari_utile.session.evaluation import (
     EvaluationResult,
     FoundError,
@@ -26,42 +25,15 @@ from napari_utile.widgets.pages.evaluate.error_view import go_to_error, show_err
 from napari_utile.widgets.pages.evaluate.export import command_of, report_of, score_columns
 from napari_utile.widgets.pages.evaluate.form import EvaluateForm
 from napari_utile.widgets.pages.evaluate.outlines import Outlines
+from napari_utile.widgets.pages.evaluate.scored_layers import ScoredLayers
 from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.viewer.keys import BorrowedKeys
-from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import LatestJob
 
 # An edit is over when nothing changed for this long. Milliseconds.
 _FOLLOW_AFTER = 300
-
-
-@dataclass(frozen=True, eq=False)
-class ScoredLayers:
-    """What is shown: layers, and how good they were.
-
-    Attributes
-    ----------
-    layers : ComparedLayers
-    places : list of Place
-        The planes, in the reference layer.
-    result : EvaluationResult
-    edits : tuple of int
-        See `edits_in`, as the planes were last read.
-    outdated : bool
-        Whether the layers are known to hold something else by now.
-    """
-
-    layers: ComparedLayers
-    places: list[Place]
-    result: EvaluationResult
-    edits: tuple[int, ...]
-    outdated: bool = False
-
-    @property
-    def seen(self) -> dict[tuple[int, ...], tuple[str, ...]]:
-        """Hashes of each plane by its key."""
-        return {place.key: plane.seen for place, plane in zip(self.places, self.result.planes, strict=True)}
 
 
 class EvaluatePage(BarJob, Page):
@@ -106,6 +78,8 @@ class EvaluatePage(BarJob, Page):
         self._connections = Connections(self)
         self._watched = Connections(self)
         self._connections.connect(self._session.events.cells, form.follow_cells)
+        self._connections.connect(self._session.events.cells, self._choice_changed)
+        form.truth.layer_changed.connect(self._choice_changed)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         self._keys = BorrowedKeys(self._viewer, _keys_of(form))
         self._keys.take()
@@ -163,16 +137,26 @@ class EvaluatePage(BarJob, Page):
         self._shown = made
         self._watch(made.layers)
         self.form.show_result(made.result)
-        result, first = made.result, made.result.scores(0)
-        found = (
-            f"{result.names[0]}: SEG {_two(first['seg'])}, AP {_two(first['ap50'])} at IoU 0.5, "
-            f"{counted(len(result.errors), 'error')}."
-        )
-        doubts = [*made.layers.doubts, *result.doubts]
-        self.form.status.say(" ".join([found, *doubts]), "problem" if doubts else "good")
+        self._say(made)
         if made.layers.truth in self._viewer.layers:
             show_error_layer(self._viewer, made.layers, made.places, made.result)
             self.form.list_layers_again()
+
+    def _say(self, shown: ScoredLayers) -> None:
+        """Say what is shown; where other layers are chosen by now, of which it is, and no legend of outlines."""
+        chosen = self._is_of_chosen(shown)
+        self.form.legend.setVisible(chosen)
+        self.form.status.say(*(shown.found() if chosen else shown.of_which()))
+
+    def _is_of_chosen(self, shown: ScoredLayers) -> bool:
+        layers = shown.layers
+        chosen = layers.predictions[0] is self._session.cells and layers.truth is self.form.truth.layer
+        return chosen and all(layer in self._viewer.layers for layer in layers.predictions)
+
+    def _choice_changed(self, _: object = None) -> None:
+        shown = self._shown
+        if shown is not None and self._is_of_chosen(shown) == self.form.legend.isHidden():
+            self._say(shown)
 
     def _compare_networks(self, layers: list[Any]) -> None:
         """Score the cells of the four networks, where there is a reference."""
@@ -238,7 +222,7 @@ class EvaluatePage(BarJob, Page):
             )
 
     def _looked_at(self, shown: ScoredLayers, edits: tuple[int, ...], changed: bool) -> None:
-        as_compared = replace(shown, edits=edits, outdated=False)
+        as_compared = replace(shown, edits=edits, outdated="")
         if changed:
             self._outdate(shown, edits=edits)
         elif shown.outdated:
@@ -254,9 +238,10 @@ class EvaluatePage(BarJob, Page):
     ) -> None:
         """Say why what is shown is not that of the layers; from other edits on, it is looked at whether it is again."""
         self._follow_job.drop()
-        self._shown = replace(shown, edits=edits, outdated=True)
+        self._shown = outdated = replace(shown, edits=edits, outdated=why)
         if not shown.outdated:
-            self.form.show_outdated(why)
+            self.form.let_export(False)
+            self._say(outdated)
 
     # Errors.
 
@@ -331,6 +316,7 @@ class EvaluatePage(BarJob, Page):
         if self._shown is not None and _compares(self._shown.layers, event.value):
             self._watched.disconnect_all()
             self.outlines.give_back()
+            self._choice_changed()
 
     @property
     def works_beside(self) -> bool:
@@ -355,10 +341,6 @@ class EvaluatePage(BarJob, Page):
 
 def _compares(layers: ComparedLayers, layer: Any) -> bool:
     return any(layer is one for one in (*layers.predictions, layers.truth))
-
-
-def _two(value: float) -> str:
-    return "–" if value != value else f"{value:.2f}"
 
 
 def _keys_of(form: EvaluateForm) -> dict[str, Callable[[Any], None]]:
