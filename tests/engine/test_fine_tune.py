@@ -326,6 +326,20 @@ def test_annotation_is_rescaled_with_its_image() -> None:
         assert plane.image.shape == (1, 80, 80)
 
 
+@pytest.mark.parametrize("scale", [0.5, 1, 2])
+def test_the_rim_of_painted_cells_is_as_wide_as_it_was_painted_at_any_scale(scale: float) -> None:
+    image = np.zeros((120, 120), np.uint16)
+    labels = np.zeros((120, 120), np.uint8)
+    labels[40:80, 40:80] = 1
+    image[labels > 0] = 1000
+    given = AnnotatedImage(plane_from_array(image), labels, Annotation("sparse", rim=6))
+    _, said = given.annotation.split(labels)
+    (plane,) = training_planes([given], base().card, RECIPE, scale)
+    assert (plane.target != IGNORE).mean() == pytest.approx(said.mean(), rel=0.05)
+    across = plane.target[round(60 * scale)]
+    assert (across == 0).sum() == pytest.approx(2 * 6 * scale, abs=1)
+
+
 def test_an_interrupted_fine_tuning_resumes_to_the_same_model(tmp_path: Path) -> None:
     image, labels = pair(0)
     prints = []

@@ -107,7 +107,6 @@ def test_ridges_in_tissue_without_gaps_weigh_little_where_distances_keep_cells_a
 @pytest.mark.parametrize(
     ("labels", "annotation", "message"),
     [
-        (LABELS[:10], Annotation(), "a: the image has shape"),
         (np.zeros_like(LABELS), Annotation("sparse"), "a: nothing is annotated"),
         (LABELS.astype(float), Annotation(), "2-D integer"),
         (LABELS.astype(int) - 1, Annotation(), "0 or more"),

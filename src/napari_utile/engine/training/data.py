@@ -17,7 +17,6 @@ from napari_utile.engine.training.classes import class_targets
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.recipes import TrainingRecipe
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
-from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.engine.windows import Window
 
 SCALES_LEFT_ALONE = (0.8, 1.25)
@@ -80,20 +79,17 @@ def training_planes(
         name = f"{number + 1}: {image.plane.name}"
         plane = replace(seen_plane(image.plane, params, card), name=name)
         data: Any = NormalizedPlane(plane.data, limits_of([plane], params, card))
-        labels, annotation = np.asarray(image.labels), image.annotation
         if scale != 1:
-            shape = scaled_shape(plane.shape, scale)
-            data = ScaledPlane(data, shape)
-            labels, annotation = _nearest(labels, shape), _rescaled(annotation, plane.shape, shape)
+            data = ScaledPlane(data, scaled_shape(plane.shape, scale))
         try:
             made = training_plane(
                 name,
                 data[:, :, :],
-                labels,
-                annotation,
+                image.labels,
+                image.annotation,
                 weights=recipe.suited(card).weights,
                 distances=card.has_distances,
-                targets=class_targets(annotation.split(labels)[0], image.classes, known),
+                targets=class_targets(image.annotation.split(image.labels)[0], image.classes, known),
             )
         except ValueError as error:
             raise UtileError(str(error)) from error
@@ -120,28 +116,6 @@ def balanced(planes: Sequence[TrainingPlane], classes: int) -> list[TrainingPlan
     factors = np.ones(256, np.float32)
     factors[present] = np.clip(counts[present].mean() / counts[present], 1 / MOST_BALANCE, MOST_BALANCE)
     return [replace(plane, weight=plane.weight * factors[plane.target]) for plane in planes]
-
-
-def _nearest(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Take the nearest pixel; the corners of the image stay its corners."""
-    rows, columns = (
-        np.minimum(((np.arange(size) + 0.5) * source / size).astype(np.intp), source - 1)
-        for size, source in zip(shape, image.shape, strict=True)
-    )
-    taken: NDArray[Any] = image[rows[:, None], columns]
-    return taken
-
-
-def _rescaled(annotation: Annotation, old: tuple[int, int], new: tuple[int, int]) -> Annotation:
-    y, x = (b / a for a, b in zip(old, new, strict=True))
-    corners = [
-        (round(y0 * y), round(x0 * x), round(y1 * y), round(x1 * x)) for y0, x0, y1, x1 in annotation.boxes
-    ]
-    boxes = [(y0, x0, max(y1, y0 + 1), max(x1, x0 + 1)) for y0, x0, y1, x1 in corners]
-    mask = annotation.background_mask
-    return replace(
-        annotation, boxes=boxes, background_mask=None if mask is None else _nearest(np.asarray(mask), new)
-    )
 
 
 def hold_out(

@@ -11,6 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from napari_utile.engine.planes.mirror import mirror_indices
+from napari_utile.engine.planes.resample import nearest
 from napari_utile.engine.training.augment import Deformation, draw_deformation, draw_grey_change, warp
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
 from napari_utile.engine.training.distances import distance_targets
@@ -107,29 +108,29 @@ def training_plane(
     ----------
     name : str
     image : (C, Y, X) float32
-        Normalised as the model's card says.
-    labels : (Y, X) integer array
-        Instances.
+        Normalised as the model's card says, at its scale.
+    labels : (y, x) integer array
+        Instances, as they were painted. Where the image was rescaled, each of its pixels takes the nearest of theirs.
     annotation : Annotation
+        Of `labels`, in their pixels.
     weights : WeightMapParams
         How much each pixel counts.
     distances : bool
         Whether distances are to be learnt, too.
-    targets : (Y, X) uint8 array, optional
+    targets : (y, x) uint8 array, optional
         The classes of the objects, from `class_targets`; every object is one of any class by default.
 
     Raises
     ------
     ValueError
-        If image and labels differ in size, or nothing is annotated.
+        If nothing is annotated.
     """
-    if image.ndim != 3 or image.shape[1:] != np.shape(labels):
-        raise ValueError(f"{name}: the image has shape {image.shape}, its labels {np.shape(labels)}.")
-    objects, annotated = annotation.split(labels)
+    size = image.shape[1:]
+    objects, annotated = (nearest(each, size) for each in annotation.split(labels))
     if not annotated.any():
         raise ValueError(f"{name}: nothing is annotated.")
     separated = separate_touching(objects)
-    kinds = separated > 0 if targets is None else np.where(separated > 0, targets, 0)
+    kinds = separated > 0 if targets is None else np.where(separated > 0, nearest(targets, size), 0)
     target = np.where(annotated, kinds, IGNORE).astype(np.uint8)
     weight = _weights(separated, annotated, weights)
     measured = None
