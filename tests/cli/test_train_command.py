@@ -210,6 +210,10 @@ def test_annotation_counts_only_inside_the_boxes_of_each_image(pairs: Path, caps
         (["-o", "m.safetensors", "--family", "fcn8s", "--depth", "3"], "Only a U-Net"),
         (["-o", "m.safetensors", "--annotation", "boxes"], "belong together"),
         (["-o", "m.safetensors", "--annotation", "sparse", "--boxes", "x"], "belong together"),
+        (["-o", "m.safetensors", "--background", "3"], "belong to --annotation sparse"),
+        (["-o", "m.safetensors", "--boxes", "x", "--rim", "3"], "belong to --annotation sparse"),
+        (["-o", "m.safetensors", "--annotation", "sparse", "--rim", "-3"], "0 pixels or more; got -3"),
+        (["-o", "m.safetensors", "--annotation", "sparse", "--background", "0"], "1 or more; got 0"),
         (["-o", "m.safetensors", "--boxes", "nowhere"], "no file or folder nowhere"),
         (["-o", "m.safetensors", "--width", "0"], "width must be at least 1"),
     ],
@@ -303,6 +307,16 @@ def test_classes_may_be_painted_beside_background(pairs: Path, capsys) -> None:
     given = ["--classes", "upper,lower", "--annotation", "sparse", "--background", "3", "--dry-run"]
     assert utile("train", pairs, *small(pairs, *given)) == 0
     assert "field0: 64 x 64 pixels, 12 cells" in capsys.readouterr().out
+
+
+def test_a_label_of_background_that_no_pixel_has_is_said(pairs: Path, capsys) -> None:
+    given = ["--annotation", "sparse", "--background", "16", "--dry-run"]
+    path = pairs / "labels" / "field1_labels.tif"
+    labels = tifffile.imread(path)
+    tifffile.imwrite(path, np.where(labels == 16, 0, labels))
+    assert utile("train", pairs, *small(pairs, *given)) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "no pixel" in line]
+    assert said == ["field1: no pixel has the label 16 that marks background."]
 
 
 def test_painted_class_numbers_train_a_model_with_as_many_classes(pairs: Path, capsys) -> None:

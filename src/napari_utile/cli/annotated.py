@@ -58,6 +58,8 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[
     kind = arguments.annotation or ("boxes" if arguments.boxes else "dense")
     if (kind == "boxes") != bool(arguments.boxes):
         raise UtileError("--annotation boxes and --boxes belong together.")
+    if kind != "sparse" and (arguments.rim or arguments.background is not None):
+        raise UtileError("--background and --rim belong to --annotation sparse.")
     boxes = find_boxes(arguments.boxes, [pair.name for pair in pairing.pairs]) if arguments.boxes else {}
     names = dict(enumerate((name.strip() for name in (arguments.classes or "").split(",")), 1))
     pairs = []
@@ -82,6 +84,8 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[
                 painted, classes = cells_of_classes(painted, names, arguments.background)
             name = f"{pair.name} {place_in_words(index)}" if len(chosen) > 1 else pair.name
             pairs.append(AnnotatedImage(replace(plane, name=name), painted, annotation, classes))
+            if said := pairs[-1].doubt:
+                print(said, file=sys.stderr)
     if not pairs:
         raise UtileError(f"No image in {images} has the name of a file of boxes in {arguments.boxes}.")
     return pairs

@@ -83,7 +83,7 @@ def annotation_warning(request: FineTuneRequest) -> str:
         # Touching cells are not a mistake: training puts the gap between them by itself.
         found.update(each.kind for each in check_annotation(cells) if each.kind in _KINDS)
         count += int(np.count_nonzero(np.unique(cells)))
-    said = []
+    said = [image.doubt for image in request.images if image.doubt]
     if found:
         parts = [f"{number} {_KINDS[kind][number > 1]}" for kind, number in sorted(found.items())]
         said.append(

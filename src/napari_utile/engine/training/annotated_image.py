@@ -31,6 +31,14 @@ class AnnotatedImage:
                 f"{' x '.join(map(str, np.shape(self.labels)))}."
             )
 
+    @property
+    def doubt(self) -> str:
+        """A sentence where no pixel has the label that is to mark background; else empty."""
+        background = self.annotation.background
+        if self.annotation.kind != "sparse" or background is None or (self.labels == background).any():
+            return ""
+        return f"{self.plane.name}: no pixel has the label {background} that marks background."
+
 
 def class_names(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:
     """List the classes that cells of images are of, by name."""

@@ -21,7 +21,7 @@ class Annotation:
         ``dense``: everywhere, 0 is background. ``sparse``: only where something is painted, 0 is unlabelled.
         ``boxes``: inside `boxes` only; there, 0 is background.
     background : int or None
-        With ``sparse``: the label that was painted on background.
+        With ``sparse``: the label that was painted on background, 1 or more.
     background_mask : (Y, X) bool array or None
         With ``sparse``: background, from a layer of its own.
     rim : int
@@ -41,6 +41,10 @@ class Annotation:
             raise ValueError(f"The annotation is one of {', '.join(ANNOTATIONS)}; got {self.kind!r}.")
         if self.kind == "boxes" and not self.boxes:
             raise ValueError("Annotation inside boxes needs at least one box.")
+        if self.rim < 0:
+            raise ValueError(f"The rim around painted cells is 0 pixels or more; got {self.rim}.")
+        if self.background is not None and self.background < 1:
+            raise ValueError(f"The label that marks background is 1 or more; got {self.background}.")
 
     def split(self, labels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Tell objects from background and from what nobody annotated.
@@ -127,4 +131,4 @@ def annotation_from_json(
     if not all(len(box) == 4 and all(isinstance(edge, int) for edge in box) for box in boxes):
         raise ValueError("a box of an annotation has four whole numbers")
     kind = values.get("kind")
-    return Annotation(str(kind), background, background_mask, [tuple(box) for box in boxes], rim or 0)
+    return Annotation(str(kind), background or None, background_mask, [tuple(box) for box in boxes], rim or 0)
