@@ -167,7 +167,7 @@ def test_pictures_are_no_labels(tmp_path: Path, capsys: pytest.CaptureFixture[st
     write_image(picture, np.full((40, 60), 0.5, np.float32))
     write_labels(truth, cells())
     assert main(["evaluate", str(picture), str(truth)]) == 1
-    assert "p.tif is not a label image: it holds the value 0.5" in capsys.readouterr().err
+    assert "p.tif must hold whole numbers from 0 (background) up, got 0.5" in capsys.readouterr().err
 
 
 def test_whole_numbers_stored_as_floats_are_labels(tmp_path: Path) -> None:

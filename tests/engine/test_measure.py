@@ -209,7 +209,7 @@ def test_basic_columns_are_a_part_of_all_columns() -> None:
     ("arguments", "sentence"),
     [
         ((np.zeros((2, 2, 2), int),), r"labels must be \(Y, X\)"),
-        ((np.full((2, 2), 0.5),), "whole numbers, got 0.5"),
+        ((np.full((2, 2), 0.5),), "whole numbers .* got 0.5"),
         ((np.full((2, 2), "a"),), "integer or boolean"),
         ((np.zeros((2, 2), int), np.zeros((3, 3))), r"on \(2, 2\), got \(1, 3, 3\)"),
         ((np.zeros((2, 2), int), None, (0.0, 1.0)), "two positive numbers"),

@@ -221,9 +221,9 @@ def test_ids_of_any_type_are_the_same_ids(tmp_path: Path, dtype) -> None:
 @pytest.mark.parametrize(
     ("value", "dtype", "words"),
     [
-        (-1, "int32", "ids are above 0, and background is 0"),
-        (0.5, "float32", "ids are whole numbers"),
-        (np.nan, "float64", "ids are whole numbers"),
+        (-1, "int32", r"^labels.tif must hold whole numbers from 0 \(background\) up, got -1"),
+        (0.5, "float32", "must hold whole numbers .* got 0.5"),
+        (np.nan, "float64", "must hold whole numbers .* got nan"),
         (1e30, "float64", "too large"),
         (2**63, "uint64", "renumber them"),
     ],

@@ -157,7 +157,7 @@ def test_what_is_no_array_is_one_sentence(image: object) -> None:
         (lambda: evaluate(LABELS, LABELS, LABELS.astype(complex)), "an array of numbers, got complex128"),
         (lambda: grow_seeds(IMAGE, LABELS, distance=float("nan")), "distance must be a number; got nan"),
         (lambda: grow_seeds(IMAGE, LABELS, distance=-2), "distance must be at least 0; got -2"),
-        (lambda: fine_tune([IMAGE], [LABELS / 2]), "ids are whole numbers"),
+        (lambda: fine_tune([IMAGE], [LABELS / 2]), "must hold whole numbers"),
     ],
 )
 def test_what_is_given_in_place_of_something_else_is_named(call, said: str) -> None:
@@ -259,7 +259,7 @@ def test_ids_of_floating_point_are_ids() -> None:
     floats = LABELS.astype(np.float32)
     assert measure(floats)["index"].tolist() == [3, 70]
     assert average_precision(floats, LABELS, 0.5) == 1
-    with pytest.raises(ValueError, match="whole numbers, got nan"):
+    with pytest.raises(ValueError, match=r"whole numbers .* got nan"):
         measure(np.where(LABELS == 0, np.nan, floats))
 
 

@@ -109,7 +109,7 @@ def test_ridges_in_tissue_without_gaps_weigh_little_where_distances_keep_cells_a
     [
         (np.zeros_like(LABELS), Annotation("sparse"), "a: nothing is annotated"),
         (LABELS.astype(float), Annotation(), "2-D integer"),
-        (LABELS.astype(int) - 1, Annotation(), "0 or more"),
+        (LABELS.astype(int) - 1, Annotation(), "from 0 .background. up"),
     ],
 )
 def test_annotations_that_cannot_be_used_are_refused(labels, annotation, message) -> None:

@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of
 
-SAID = "mine must not hold negative ids, got -1"
+SAID = "mine must hold whole numbers from 0 (background) up, got -1"
 
 
 @pytest.fixture
@@ -59,5 +59,5 @@ def test_a_table_that_cannot_follow_an_edit_says_why(viewer, qtbot):
     layer.data = np.maximum(layer.data, 0)
     layer.features = {"index": [1], "area_px": [225]}
     layer.data_setitem((np.array([0, 0]), np.array([0, 1])), np.array([-1, -1]))
-    qtbot.waitUntil(lambda: "negative" in header.outdated.text.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "got -1" in header.outdated.text.text(), timeout=10_000)
     assert header.outdated.text.text().startswith("The table is older than your edits. " + SAID[:1])

@@ -17,6 +17,18 @@ Labels = IntArray
 PATHS = (str, bytes, os.PathLike)
 """What names a file where an array could be given, too."""
 
+
+def no_id(name: str, value: object) -> str:
+    """Say that labels hold a value that is no id.
+
+    Examples
+    --------
+    >>> no_id("cells.tif", -1)
+    'cells.tif must hold whole numbers from 0 (background) up, got -1'
+    """
+    return f"{name} must hold whole numbers from 0 (background) up, got {value}"
+
+
 _NAMES = {
     "T": {"t", "time", "times", "timepoint", "timepoints", "frame", "frames"},
     "Z": {"z", "depth", "slice", "slices", "plane", "planes"},

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.arrays import Labels
+from napari_utile.engine.arrays import Labels, no_id
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.planes.axes import ImagePlane
@@ -283,10 +283,7 @@ def whole_numbers(array: NDArray[Any], name: str) -> Labels:
     if array.dtype.kind == "f":
         whole = np.isfinite(array) & (array == np.floor(array))
         if not whole.all():
-            raise UtileError(
-                f"{name} is not a label image: it holds the value {array[~whole].flat[0]}; ids are whole numbers, and "
-                "background is 0."
-            )
+            raise UtileError(f"{no_id(name, array[~whole].flat[0])}.")
         if array.size and not -(2.0**63) <= float(array.min()) <= float(array.max()) < 2.0**63:
             raise UtileError(f"{name} holds the value {array.max()}, which is too large for an id.")
         array = array.astype(np.int64)
@@ -297,9 +294,7 @@ def whole_numbers(array: NDArray[Any], name: str) -> Labels:
             f"{name} holds the id {array.max()}; ids go up to {np.iinfo(np.int64).max}: renumber them."
         )
     if array.dtype.kind == "i" and array.size and array.min() < 0:
-        raise UtileError(
-            f"{name} is not a label image: it holds the value {array.min()}; ids are above 0, and background is 0."
-        )
+        raise UtileError(f"{no_id(name, array.min())}.")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 

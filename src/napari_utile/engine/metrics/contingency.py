@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from napari_utile.engine.arrays import Float64Array, Int64Array, rows_and_columns_last
+from napari_utile.engine.arrays import Float64Array, Int64Array, no_id, rows_and_columns_last
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,14 +140,14 @@ def as_labels(labels: ArrayLike, name: str = "labels") -> NDArray[np.integer]:
     if array.dtype.kind == "f":
         whole = np.isfinite(array) & (array == np.floor(array))
         if not whole.all():
-            raise ValueError(f"{name} must hold whole numbers, got {array[~whole].flat[0]}")
+            raise ValueError(no_id(name, array[~whole].flat[0]))
         if array.size and array.max() >= 2.0**63:
             raise ValueError(f"{name} must hold ids below 2^63, got {array.max()}: renumber them")
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must be an integer or boolean label image, got {array.dtype}")
     if array.dtype.kind == "i" and array.size and array.min() < 0:
-        raise ValueError(f"{name} must not hold negative ids, got {array.min()}")
+        raise ValueError(no_id(name, array.min()))
     if array.dtype.itemsize == 8 and array.dtype.kind == "u" and array.size and array.max() >= 2**63:
         raise ValueError(f"{name} must hold ids below 2^63, got {array.max()}: renumber them")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_utile.engine.arrays import no_id
+
 ANNOTATIONS = ("dense", "sparse", "boxes")
 
 
@@ -70,7 +72,7 @@ class Annotation:
         if labels.ndim != 2 or labels.dtype.kind not in "iub":
             raise ValueError(f"Labels are a 2-D integer image; got {labels.dtype} of shape {labels.shape}.")
         if labels.size and labels.min() < 0:
-            raise ValueError(f"Labels are 0 or more; got {labels.min()}.")
+            raise ValueError(f"{no_id('labels', labels.min())}.")
         objects = _as_int32(labels)
         if self.kind == "dense":
             return objects, np.ones(labels.shape, bool)
