@@ -99,6 +99,17 @@ def test_what_is_missing_is_said_in_one_sentence(viewer, dock, cells):
     assert not dock.running
 
 
+@pytest.mark.parametrize("shape", [(100, 90), (3, 128, 128)])
+def test_labels_of_another_size_are_named_with_both_sizes(viewer, dock, cells, shape):
+    viewer.add_image(np.ones(shape), name="other")
+    viewer.add_labels(cells.labels.copy(), name="painted")
+    dock.run()
+    size = " x ".join(map(str, shape))
+    assert dock.form.status.text().startswith(
+        f"other has {size} pixels, painted 128 x 128 pixels: they do not belong together. Paint some cells first"
+    )
+
+
 def test_training_draws_its_curves_and_ends_with_a_comparison(viewer, dock, qtbot, annotated):
     dock.run()
     assert dock.running

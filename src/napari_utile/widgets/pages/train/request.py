@@ -6,6 +6,7 @@ from typing import Any
 
 import napari.viewer
 import numpy as np
+from napari.layers import Labels
 
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
@@ -15,7 +16,7 @@ from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.train.form import BOXES, SPARSE, TrainForm
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.cell_tables import table_on_screen
-from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
+from napari_utile.widgets.viewer.layers import Place, labels_on, place_of, shape_of
 from napari_utile.widgets.viewer.linked_layers import as_found
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
 from napari_utile.widgets.viewer.source import image_place, plane_of
@@ -75,9 +76,12 @@ def _painted(
 ) -> PaintedPlane:
     if image.layer is None:
         raise _NotPainted("Open an image first.")
-    if labels is None:
-        raise _NotPainted("Paint some cells first: press New labels, or choose painted ones as Cells above.")
     place = image_place(image, viewer)
+    if labels is None:
+        raise _NotPainted(
+            f"{_other_sizes(viewer, image.layer.name, place)}Paint some cells first: press New labels, or choose "
+            "painted ones as Cells above."
+        )
     if as_found(viewer, labels, image.layer, place):
         raise _NotPainted(
             f"{labels.name} is what a model found: it would learn its own mistakes. Correct some cells, or press "
@@ -93,6 +97,20 @@ def _painted(
     painted, classes = form.classes.read(painted, table_on_screen(labels, viewer), annotation.background)
     annotated = AnnotatedImage(replace(plane, data=pixels), painted, annotation, classes)
     return PaintedPlane(annotated, PlaneRead(place.plane, image.channels))
+
+
+def _other_sizes(viewer: napari.viewer.Viewer, name: str, place: Place) -> str:
+    """Say of which layers of labels the image is not, as they have another size; empty where there are none."""
+    layers = [layer for layer in viewer.layers if isinstance(layer, Labels)]
+    sizes = [(layer.name, shape_of(layer)) for layer in layers if shape_of(layer) != place.result_shape]
+    if not sizes:
+        return ""
+    others = " and ".join(f"{each} {_in_pixels(shape)}" for each, shape in sizes)
+    return f"{name} has {_in_pixels(place.result_shape)}, {others}: they do not belong together. "
+
+
+def _in_pixels(shape: tuple[int, ...]) -> str:
+    return f"{' x '.join(map(str, shape))} pixels"
 
 
 def _annotation(form: TrainForm, labels: Any, drawn: Any, place: Place) -> Annotation:
