@@ -27,7 +27,7 @@ from napari_utile.engine.training.data import (
 )
 from napari_utile.engine.training.distances import distance_targets
 from napari_utile.engine.training.fine_tune import FineTuned, FineTuneParams, FineTuning, fine_tune, new_model
-from napari_utile.engine.training.learned import predictions, score
+from napari_utile.engine.training.learned import Scores, predictions, score
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.recipes import TrainingRecipe
 from napari_utile.engine.weights.annotation import Annotation
@@ -136,6 +136,25 @@ def test_a_second_fine_tuning_is_judged_by_its_own_network(learnt: FineTuned) ->
     again = predictions(poor.model, poor.held_out, choose_compute("cpu"))
     params = InstanceParams(**poor.model.card.instances)
     assert score(again, poor.held_out, params) == poor.after
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cells", "verdict"),
+    [
+        ((0.86, 0.926), (0.86, 0.936), 20, "same"),
+        ((0.86, 0.926), (0.86, 0.936), 200, "better"),
+        ((0.86, 0.936), (0.86, 0.926), 200, "worse"),
+        ((0.86, 0.80), (0.86, 0.90), 20, "better"),
+        ((0.80, 0.90), (0.86, 0.90), 20, "better"),
+        ((0.80, 0.90), (0.84, 0.90), 20, "same"),
+        ((0.86, 0.80), (0.80, 0.90), 20, "worse"),
+        ((0.80, 0.90), (0.86, 0.90), 9, "few"),
+        ((0.0, 0.1), (0.0, 0.5), 20, "nothing"),
+    ],
+)
+def test_a_gain_of_less_than_one_of_the_held_out_cells_is_none(learnt, before, after, cells, verdict) -> None:
+    judged = dataclasses.replace(learnt, before=Scores(*before, cells), after=Scores(*after, cells))
+    assert judged.verdict == verdict
 
 
 def test_the_seed_decides_the_model() -> None:

@@ -83,8 +83,8 @@ class FineTuned:
         """What the held-out tiles say.
 
         ``"better"``, ``"worse"``, ``"same"``; ``"few"`` where fewer than `LEAST_CELLS` were held out, ``"nothing"``
-        where neither model finds one of them correctly, ``""`` where none was held out. A difference of less than a
-        cell, and of less than 0.01, is none.
+        where neither model finds one of them correctly, ``""`` where none was held out. A difference of less than one
+        cell's share, in what is found or in the pixels that overlap, is chance, and one of less than 0.01 none.
         """
         before, after = self.before, self.after
         if before is None or after is None:
@@ -93,13 +93,10 @@ class FineTuned:
             return "few"
         if max(before.ap50, after.ap50) == 0:
             return "nothing"
-        for gain, least in (
-            (after.ap50 - before.ap50, max(1 / after.objects, 0.01)),
-            (after.overlap - before.overlap, 0.01),
-        ):
-            if abs(gain) >= least:
-                return "better" if gain > 0 else "worse"
-        return "same"
+        least = max(1 / after.objects, 0.01)
+        gains = after.ap50 - before.ap50, after.overlap - before.overlap
+        gain = next((each for each in gains if abs(each) >= least), 0.0)
+        return "better" if gain > 0 else "worse" if gain < 0 else "same"
 
     @property
     def improved(self) -> bool | None:
