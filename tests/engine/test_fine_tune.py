@@ -375,3 +375,52 @@ def test_an_interrupted_fine_tuning_resumes_to_the_same_model(tmp_path: Path) ->
             steps = tuning.steps(checkpoint, resume=True)
         prints.append(Run(steps).result.model.fingerprint)
     assert prints[0] == prints[1]
+
+
+OTHER = {
+    "base": lambda given: {"base": dataclasses.replace(base(), fingerprint="of other weights")},
+    "held-out tiles": lambda given: {"params": {"held_out": 0.6}},
+    "annotation": lambda given: {
+        "images": [dataclasses.replace(given, annotation=Annotation("sparse", rim=2))]
+    },
+    "annotation, held-out tiles": lambda given: {
+        "images": [dataclasses.replace(given, labels=np.roll(given.labels, 40, 0))]
+    },
+    "images": lambda given: {
+        "images": [dataclasses.replace(given, plane=plane_from_array(given.plane.data[0] + 1))]
+    },
+    "scale": lambda given: {"params": {"scale": 1.5}},
+    "seed": lambda given: {"params": {"seed": 1}},
+}
+
+
+@pytest.mark.parametrize("what", OTHER)
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path, what: str) -> None:
+    image, labels = pair(0)
+    given = AnnotatedImage(plane_from_array(image), labels)
+    usual = {"images": [given], "base": base(), "params": {}}
+
+    def tuning(images, base, params):
+        return FineTuning(images, base, FineTuneParams(steps=6, device="cpu", **params), recipe=RECIPE)
+
+    steps = tuning(**usual).steps(tmp_path / "kept.checkpoint")
+    next(steps)
+    steps.close()
+    other = tuning(**{**usual, **OTHER[what](given)}).steps(tmp_path / "kept.checkpoint", resume=True)
+    with pytest.raises(UtileError, match=f"belongs to a run with other .*{what}.*: it cannot be continued"):
+        next(other)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    image, labels = pair(0)
+    given = [AnnotatedImage(plane_from_array(image), labels)]
+    params = FineTuneParams(steps=6, device="cpu")
+    earlier = FineTuning(given, base(), params, recipe=RECIPE)
+    earlier.run.identity = {"recipe": {}, "seed": 0, "data": []}
+    steps = earlier.steps(tmp_path / "kept.checkpoint")
+    next(steps)
+    steps.close()
+    with pytest.raises(UtileError, match="belongs to a run of another version of U-Tile"):
+        next(
+            FineTuning(given, base(), params, recipe=RECIPE).steps(tmp_path / "kept.checkpoint", resume=True)
+        )

@@ -200,6 +200,12 @@ class FineTuning:
             training_compute(params.device, asked),
             self.start.card,
         )
+        self.run.identity |= {
+            "base": base.fingerprint,
+            "channels": params.channels,
+            "images": [each["image"] for each in (*self.data, *map(_fingerprint, held_out))],
+            "scale": self.scale,
+        }
 
     def steps(
         self, checkpoint: Path | None = None, *, resume: bool = False

@@ -22,6 +22,7 @@ from napari_utile.engine.inference.heap import kept_heap
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import to_json
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.training.objective import Objective
 from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
 from napari_utile.engine.training.samples import Sample, Sampler, TrainingPlane
@@ -141,9 +142,13 @@ class TrainingRun:
             optional=card.optional_inputs if card is not None else 0,
         )
         self.held_out = held_out_samples(held_out, self.progress.size, geometry.halo)
-        names = sorted((plane.name, list(plane.size)) for plane in (*planes, *held_out))
         # not the budget: a run may be given more time
-        self.identity = {"recipe": to_json(recipe), "seed": seed, "data": names}
+        self.identity: dict[str, Any] = {
+            "recipe": to_json(recipe),
+            "seed": seed,
+            "annotation": _contents(planes),
+            "held-out tiles": _contents(held_out),
+        }
         self.reason = ""
 
     def steps(
@@ -380,6 +385,11 @@ class TrainingRun:
         self.optimizer.zero_grad(set_to_none=True)
         self.network.requires_grad_(False).eval().to("cpu")
         release_memory(self.device.type)
+
+
+def _contents(planes: Sequence[TrainingPlane]) -> list[list[str]]:
+    """Name planes by what is asked of their pixels."""
+    return sorted([plane.name, sha256_of(plane.target)] for plane in planes)
 
 
 def _optimizer(network: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:

@@ -87,7 +87,7 @@ def write_checkpoint(
         The network's, the average's, the best.
     optimizer : torch.optim.Optimizer
     identity : mapping
-        What a run must share to be continued from here (recipe, seed, data); JSON.
+        What a run must share to be continued from here, by names that stand in a sentence; JSON.
     """
     tensors = {f"{name}/{key}": value for name, each in weights.items() for key, value in each.items()}
     numbers: dict[str, Any] = {}
@@ -135,8 +135,12 @@ def read_checkpoint(
             header = json.loads((file.metadata() or {})[KEY])
             keys = file.keys()
             tensors = {key: file.get_tensor(key) for key in keys}
-        wanted = json.loads(json.dumps(dict(identity)))
-        different = sorted(key for key in wanted if header["identity"].get(key) != wanted[key])
+        wanted, kept = json.loads(json.dumps(dict(identity))), header["identity"]
+        if wanted.keys() != kept.keys():
+            raise UtileError(
+                f"{path.name} belongs to a run of another version of U-Tile: it cannot be continued."
+            )
+        different = sorted(key for key in wanted if kept[key] != wanted[key])
         if different:
             raise UtileError(
                 f"{path.name} belongs to a run with other {', '.join(different)}: it cannot be continued."
