@@ -17,6 +17,7 @@ from napari_utile.engine.models.own_models import (
     new_place,
     revert_model,
     safe_name,
+    version_of,
 )
 from napari_utile.session.fine_tuning import FineTuneResult
 
@@ -31,12 +32,15 @@ class Kept:
         1 for a new model.
     card : ModelCard
         As it was written.
+    before : int
+        The version in whose place it came; 0 for a new model.
     """
 
     path: Path
     title: str
     version: int
     card: ModelCard
+    before: int = 0
 
     @property
     def found(self) -> Path:
@@ -92,7 +96,7 @@ def next_version(title: str, lineage: str) -> int:
         return 1
     if path.stem != lineage:
         raise UtileError(f"There is a model named {path.stem} already; choose another name.")
-    return max((int(each.stem) for each in kept_versions(path)), default=0) + 2  # the present one is between
+    return max([version_of(path), *(int(each.stem) for each in kept_versions(path))]) + 1
 
 
 def previous_of(models: Sequence[ListedModel], model: str, training_set: str = "") -> ListedModel | None:
@@ -143,9 +147,10 @@ def keep_job(result: FineTuneResult, title: str, lineage: str = "") -> Generator
 
     version = next_version(title, lineage)
     path, model = place_of(title), result.tuned.model
+    before = version_of(path) if version > 1 else 0
     shown = "" if title == path.stem else title
     save_model(replace(model.card, name=path.stem, title=shown, version=str(version)), model.network, path)
-    return Kept(path, title, version, read_card(path))
+    return Kept(path, title, version, read_card(path), before)
 
 
 def take_back_job(kept: Kept) -> Generator[None, None, Path]:
@@ -153,7 +158,7 @@ def take_back_job(kept: Kept) -> Generator[None, None, Path]:
     yield
     path = kept.found
     if kept.version > 1:
-        revert_model(str(path))
+        revert_model(str(path), kept.before)
     else:
         delete_model(str(path))
     return path

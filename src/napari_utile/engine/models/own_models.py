@@ -142,7 +142,7 @@ def revert_model(name: str, version: int | None = None) -> Path:
     ----------
     name : str
     version : int, optional
-        The number of its file, see `kept_versions`; the last by default.
+        The number of its file, see `kept_versions`; the highest by default.
 
     Raises
     ------
@@ -159,7 +159,8 @@ def revert_model(name: str, version: int | None = None) -> Path:
         trash.mkdir(exist_ok=True)
         stem = free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
         shutil.copyfile(path, trash / f"{stem}{SUFFIX}")
-        write_named(kept[-1], path, read_card(kept[-1]))  # it may have had another name
+        # It may have had another name, and was numbered when it was kept where its card did not say which it is.
+        write_named(kept[-1], path, replace(read_card(kept[-1]), version=kept[-1].stem))
         kept[-1].unlink()
         return path
 
@@ -187,11 +188,20 @@ def keep_version(path: Path) -> Path | None:
         return None
     versions = versions_folder(path)
     versions.mkdir(parents=True, exist_ok=True)
-    numbers = [int(each.stem) for each in kept_versions(path)]
-    kept = versions / f"{max(numbers, default=0) + 1}{SUFFIX}"
+    kept = versions / f"{version_of(path)}{SUFFIX}"
     with atomic_path(kept) as temporary:
         shutil.copyfile(path, temporary)
     return kept
+
+
+def version_of(path: Path) -> int:
+    """Return the number of a model of the library: its card's, or the next one where an earlier version has that."""
+    numbers = [int(each.stem) for each in kept_versions(path)]
+    with contextlib.suppress(UtileError):  # a damaged file is numbered, too
+        said = read_card(path).version
+        if said.isdecimal() and int(said) > 0 and int(said) not in numbers:
+            return int(said)
+    return max(numbers, default=0) + 1
 
 
 def kept_versions(path: Path) -> list[Path]:
