@@ -103,6 +103,25 @@ def test_a_network_is_trained_from_scratch_and_then_tuned_further(pairs: Path, c
     assert read_card(tuned).training["base"]["fingerprint"] == load_model(model).fingerprint
 
 
+def test_an_interrupted_training_is_neither_lost_nor_begun_again_unsaid(
+    pairs: Path, capsys, monkeypatch
+) -> None:
+    checkpoint = pairs / "discs.checkpoint"
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(train, "stopped_by_signals", lambda: contextlib.nullcontext(lambda: True))
+        assert utile("train", pairs, *small(pairs, "--resume")) == 130
+    said = capsys.readouterr().err
+    assert f"There is no {checkpoint} to continue: training begins." in said
+    assert f"{checkpoint} holds 1 step of an interrupted training; --resume continues it." in said
+    kept = checkpoint.read_bytes()
+    assert utile("train", pairs, *small(pairs)) == 1
+    assert "holds 1 step of an interrupted training: continue it with --resume" in capsys.readouterr().err
+    assert checkpoint.read_bytes() == kept
+    assert utile("train", pairs, *small(pairs, "--resume")) == 0
+    assert "training begins" not in capsys.readouterr().err
+    assert not checkpoint.exists()
+
+
 def test_a_model_that_is_not_better_is_not_written(pairs: Path, capsys, monkeypatch) -> None:
     utile("train", pairs, *small(pairs))
     from napari_utile.engine.training.fine_tune import FineTuned
@@ -219,8 +238,9 @@ def test_annotation_counts_only_inside_the_boxes_of_each_image(pairs: Path, caps
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(
-    pairs: Path, capsys, more: list[str], message: str
+    pairs: Path, capsys, monkeypatch, more: list[str], message: str
 ) -> None:
+    monkeypatch.chdir(pairs)
     assert utile("train", pairs, *more) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert message in error

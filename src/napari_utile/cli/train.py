@@ -203,11 +203,27 @@ def _check_output(arguments: argparse.Namespace) -> None:
         return
     check_folder(output.parent)
     check_no_bundled_place(output)
+    checkpoint = _checkpoint(output)
+    if not arguments.resume and checkpoint.is_file():
+        raise UtileError(f"{_kept_in(checkpoint)}: continue it with --resume, or delete the file.")
+    if arguments.resume and not checkpoint.is_file():
+        print(f"There is no {checkpoint} to continue: training begins.", file=sys.stderr)
     base = arguments.model or arguments.from_coarser or ""
     check_target(output, identities([base]))
     if arguments.log not in (None, "-"):
         read = [each for each in (base, arguments.images, arguments.labels) if each]
         check_target(arguments.log, identities(read))
+
+
+def _checkpoint(output: Path) -> Path:
+    """Say where a training that makes this model is kept until it ends."""
+    return output.with_name(output.stem + ".checkpoint")
+
+
+def _kept_in(checkpoint: Path) -> str:
+    from napari_utile.engine.training.state import steps_of
+
+    return f"{checkpoint} holds {counted(steps_of(checkpoint), 'step')} of an interrupted training"
 
 
 def _best_base(images: list[AnnotatedImage], params: FineTuneParams) -> Model:
@@ -251,9 +267,7 @@ def _base(arguments: argparse.Namespace, seed: int) -> Model:
 
 
 def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
-    checkpoint = arguments.output.with_name(arguments.output.stem + ".checkpoint")
-    if not arguments.resume:
-        checkpoint.unlink(missing_ok=True)
+    checkpoint = _checkpoint(arguments.output)
     run = Run(tuning.steps(checkpoint, resume=arguments.resume))
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(tqdm(total=1000, disable=True if arguments.quiet else None, bar_format=BAR))
@@ -268,7 +282,7 @@ def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
                 raise
             if stopped():
                 run.close()
-                print(f"The run is kept in {checkpoint}; --resume continues it.", file=sys.stderr)
+                print(f"{_kept_in(checkpoint)}; --resume continues it.", file=sys.stderr)
                 raise KeyboardInterrupt
     checkpoint.unlink(missing_ok=True)
     return run.result
