@@ -1,11 +1,15 @@
 """Instance parameters are chosen by what suits the annotated planes."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.data import typical_diameter
 from napari_utile.engine.training.learned import Learned, best_instances, least_confidence, score
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.samples import training_plane
@@ -84,3 +88,24 @@ def test_the_confidence_of_held_out_planes_is_the_threshold_less_a_margin():
     assert least_confidence([], [], params, 14.0) is None
     few = replace(plane, target=np.where(objects == 1, plane.target, IGNORE))
     assert least_confidence([sure], [few], params, 14.0) is None
+
+
+def test_large_ids_take_no_more_memory_than_small_ones():
+    large = np.where(CELLS > 0, CELLS + 10**9, 0)
+    image = np.zeros((1, 120, 120), np.float32)
+    given = AnnotatedImage(plane_from_array(image[0]), large)
+    classes = np.where(CELLS > 0, 2 + CELLS % 2, 0).astype(np.uint8)
+    plane, small = (
+        training_plane("a", image, each, distances=True, targets=classes) for each in (large, CELLS)
+    )
+    foreground = (CELLS > 0).astype(np.float32)
+    learned = Learned(foreground, classes=np.stack([foreground * (CELLS % 2 == 0), foreground * (CELLS < 5)]))
+    tracemalloc.start()
+    try:
+        assert typical_diameter([given]) == typical_diameter([replace(given, labels=CELLS)])
+        for params in (START, replace(START, minimum_size=400)):
+            assert best_instances([learned], [plane], params) == best_instances([learned], [small], params)
+        assert score([learned], [plane], START) == score([learned], [small], START)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()

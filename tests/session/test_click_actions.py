@@ -117,11 +117,13 @@ def test_pixels_of_other_cells_are_kept_unless_asked(plane):
     assert fresh.labels[22, 70] == 1
 
 
-def test_a_cell_that_is_mostly_labelled_is_selected_by_a_click_beside_it(plane):
+@pytest.mark.parametrize("label", [1, 2**31 - 1])
+def test_a_cell_that_is_mostly_labelled_is_selected_by_a_click_beside_it(plane, label):
     plane.do(plane.clicks.take((25, 70)))
-    edge = np.flatnonzero(plane.labels[25] == 1).max()
+    plane.labels[plane.labels == 1] = label
+    edge = np.flatnonzero(plane.labels[25] == label).max()
     outcome = plane.do(plane.clicks.take((25, int(edge) + 1)))
-    assert outcome.selected == 1
+    assert outcome.selected == label
     assert outcome.edit is None
 
 

@@ -16,7 +16,7 @@ from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.classes import class_targets
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.recipes import TrainingRecipe
-from napari_utile.engine.training.samples import TrainingPlane, training_plane
+from napari_utile.engine.training.samples import TrainingPlane, areas_of, training_plane
 from napari_utile.engine.windows import Window
 
 SCALES_LEFT_ALONE = (0.8, 1.25)
@@ -29,9 +29,8 @@ HELD_OUT_TILE = 96
 
 def typical_diameter(images: Sequence[AnnotatedImage]) -> float | None:
     """Return the median diameter of the annotated objects (pixels): of the disc of the same area; None without any."""
-    areas = [np.bincount(image.annotation.split(image.labels)[0].ravel())[1:] for image in images]
-    present = np.concatenate([each[each > 0] for each in areas]) if areas else np.zeros(0)
-    return float(np.median(2 * np.sqrt(present / np.pi))) if present.size else None
+    areas = areas_of([image.annotation.split(image.labels)[0] for image in images])
+    return float(np.median(2 * np.sqrt(areas / np.pi))) if areas.size else None
 
 
 def matching_scale(images: Sequence[AnnotatedImage], card: ModelCard) -> float:

@@ -21,7 +21,7 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.models.outputs import EDGE_DISTANCE, channels_of
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.loss import IGNORE
-from napari_utile.engine.training.samples import TrainingPlane
+from napari_utile.engine.training.samples import TrainingPlane, areas_of
 
 THRESHOLDS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9)
 SIZES = (0.5, 1.0, 2.0)
@@ -122,9 +122,9 @@ def _classes_right(maps: Sequence[Learned], planes: Sequence[TrainingPlane]) -> 
             continue
         objects = np.where(here, plane.objects, 0)
         ids, found = classes_of_cells(learned.classes, objects)
-        wanted = np.zeros(int(objects.max()) + 1, np.intp)
-        wanted[objects[here]] = plane.target[here] - 2
-        right, annotated = right + int((found == wanted[ids]).sum()), annotated + ids.size
+        _, first = np.unique(objects[here], return_index=True)
+        wanted = plane.target[here][first] - 2
+        right, annotated = right + int((found == wanted).sum()), annotated + ids.size
     return right / annotated if annotated else None
 
 
@@ -185,8 +185,7 @@ def best_instances(
         Smallest sizes tried, as shares of the area that 5 % of the annotated objects do not reach. With fewer than
         5 objects the size of `params` stays.
     """
-    areas = [np.bincount(plane.objects[plane.target != IGNORE].ravel())[1:] for plane in planes]
-    present = np.concatenate([each[each > 0] for each in areas]) if areas else np.zeros(0)
+    present = areas_of([plane.objects[plane.target != IGNORE] for plane in planes])
     small = [params.minimum_size]
     if present.size >= 5:
         small = [int(share * np.percentile(present, 5)) for share in sizes]

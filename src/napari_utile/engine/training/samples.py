@@ -143,6 +143,12 @@ def training_plane(
     return TrainingPlane(name, pixels, objects, target, weight, distances=measured, complete=complete)
 
 
+def areas_of(several: Sequence[NDArray[np.integer[Any]]]) -> NDArray[np.intp]:
+    """Count the pixels of each object of label images, whatever its number."""
+    counts = [np.unique(labels[labels > 0], return_counts=True)[1] for labels in several]
+    return np.concatenate([np.zeros(0, np.intp), *counts])
+
+
 def _ends(annotated: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark the outermost annotated pixels: boxes cut the cells that reach them."""
     inner: NDArray[np.bool_] = ndimage.binary_erosion(annotated, np.ones((3, 3), bool), border_value=1)

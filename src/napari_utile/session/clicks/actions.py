@@ -155,7 +155,8 @@ class Clicks:
         mask = cell.mask & self.labels.reached(cell.window)
         free = mask & (present == 0)
         if np.count_nonzero(free) < _FREE_SHARE * np.count_nonzero(mask):
-            return int(np.bincount(present[mask & (present != 0)]).argmax())
+            labels, pixels = np.unique(present[mask & (present != 0)], return_counts=True)
+            return int(labels[pixels.argmax()])
         if self.overwrite:
             return mask
         pieces, _ = ndimage.label(free)
