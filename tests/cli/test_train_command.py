@@ -186,6 +186,37 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(pairs: Path, capsys
     assert sorted(path.name for path in pairs.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [(["--minutes", "0.01"], "1 step takes"), (["--minutes", "1000", "--steps", "6"], "6 steps take")],
+)
+def test_a_dry_run_says_what_ends_first(pairs: Path, capsys, monkeypatch, budget, said) -> None:
+    from napari_utile.engine.training.run import TrainingRun
+
+    step = TrainingRun.step
+
+    def slow(run: TrainingRun):
+        taken = step(run)
+        return replace(taken, seconds=float(taken.step))
+
+    monkeypatch.setattr(TrainingRun, "step", slow)
+    assert utile("train", pairs, *small(pairs, "--dry-run"), *budget) == 0
+    assert re.search(rf"A step takes 1\.00 s .*: {said}", capsys.readouterr().out)
+
+
+def test_one_cell_is_one_cell(pairs: Path, capsys) -> None:
+    path = pairs / "labels" / "field1_labels.tif"
+    labels = tifffile.imread(path)
+    tifffile.imwrite(path, np.where(labels == 6, labels, 0))
+    given = ["--set", "few", *small(pairs), "--steps", "1", "--held-out", "0"]
+    assert utile("train", pairs, *given, "--dry-run") == 0
+    assert "field1: 64 x 64 pixels, 1 cell, 100% annotated" in capsys.readouterr().out
+    assert utile("train", pairs, *given) == 0
+    assert "discs.safetensors: 1 step in" in capsys.readouterr().out
+    assert main(["sets", "show", "few"]) == 0
+    assert "64 x 64 pixels, 1 cell, 100% annotated" in capsys.readouterr().out
+
+
 def test_folders_of_the_cell_tracking_challenge_are_paired_as_they_are_downloaded(
     pairs: Path, capsys
 ) -> None:
@@ -281,6 +312,12 @@ def test_annotated_images_collect_in_a_set_and_all_of_it_is_trained_on(pairs: Pa
     common = ["--set", "My discs", "--quiet", "--device", "cpu", *small(pairs)]
     assert main(["train", *common, *first]) == 0
     assert "Training set My discs: 1 image, 1 added now." in capsys.readouterr().out
+    assert main(["train", *common, *second, "--dry-run"]) == 0
+    planned = capsys.readouterr().out
+    assert "Training set My discs: 2 images with those given now." in planned
+    assert re.findall(r"^field\d", planned, re.MULTILINE) == ["field0", "field1"]
+    assert main(["train", *common, *first, "--dry-run"]) == 0
+    assert "Training set My discs: 1 image with those given now." in capsys.readouterr().out
     assert main(["train", *common, *second]) == 0
     assert len(read_card(pairs / "discs.safetensors").training["data"]) == 2
     assert main(["train", *common]) == 0, "the set alone"

@@ -282,7 +282,7 @@ def test_the_command_says_identical(results: Path, capsys) -> None:
     assert main(["replay", str(results / "film_recipe.json"), "--quiet"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("identical: ")
-    assert "2 plane(s)" in out
+    assert "2 planes" in out
 
 
 def test_the_recorded_command_gives_the_same_file(results: Path, tmp_path: Path, monkeypatch) -> None:

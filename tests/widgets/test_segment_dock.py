@@ -16,6 +16,7 @@ from napari_utile.engine.files.images import write_image
 from napari_utile.engine.inference import device_check, predict
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.words import counted
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.segment import page as page_module
 from napari_utile.widgets.pages.segment import plane_run
@@ -486,7 +487,7 @@ def test_what_was_drawn_is_replayed_from_the_layers_recipe(viewer, dock, qtbot, 
     cells = np.unique(labels_of(viewer)).size - 1
     said = capsys.readouterr().out
     assert cells > 0
-    assert said == f"identical: {cells} cells in 1 plane(s), probabilities to the last bit\n"
+    assert said == f"identical: {counted(cells, 'cell')} in 1 plane, probabilities to the last bit\n"
 
 
 def test_what_is_in_view_equals_that_part_of_the_whole(viewer, dock, qtbot, image):

@@ -16,7 +16,13 @@ from napari_utile.engine.files.label_planes import pairing_in_words, place_in_wo
 from napari_utile.engine.files.label_reading import label_image, read_labels
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.training.annotated_image import AnnotatedImage
-from napari_utile.engine.training.sets import PaintedImage, add_images, find_set, replaced_in_words
+from napari_utile.engine.training.sets import (
+    PaintedImage,
+    add_images,
+    find_set,
+    images_with,
+    replaced_in_words,
+)
 from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.engine.words import counted
 
@@ -32,7 +38,9 @@ def annotated_images(arguments: argparse.Namespace) -> list[AnnotatedImage]:
     if arguments.training_set is None:
         return images
     if images and arguments.dry_run:
-        return images
+        every = images_with(arguments.training_set, images)
+        print(f"Training set {arguments.training_set}: {counted(len(every), 'image')} with those given now.")
+        return every
     replaced: tuple[PaintedImage, ...] = ()
     if images:
         chosen, replaced = add_images(arguments.training_set, images)

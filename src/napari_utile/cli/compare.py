@@ -14,6 +14,7 @@ from napari_utile.engine.files.targets import check_target
 from napari_utile.engine.metrics.bootstrap import paired_bootstrap
 from napari_utile.engine.metrics.evaluation import mean_scores
 from napari_utile.engine.metrics.glossary import GLOSSARY
+from napari_utile.engine.words import counted
 
 SCORES = ("seg", "ap50", "ap75", "f1", "pq", "rand_error", "warping_error", "pixel_error")
 
@@ -101,7 +102,7 @@ def _as_table(content: dict[str, Any]) -> str:
                 text += f" [{change['low']:+.{digits}f}, {change['high']:+.{digits}f}]{mark}"
             row += [score.text(other["mean"][key]), text]
         rows.append(row)
-    return f"{len(content['images'])} images\n{aligned(rows)}"
+    return f"{counted(len(content['images']), 'image')}\n{aligned(rows)}"
 
 
 def _short_names(paths: list[str]) -> list[str]:

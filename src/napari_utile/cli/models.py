@@ -13,6 +13,7 @@ from napari_utile.engine.models.own_models import delete_model, kept_versions, r
 from napari_utile.engine.models.trash import restore_model
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.normalize import Normalization
+from napari_utile.engine.words import counted
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -164,7 +165,9 @@ def _show(arguments: argparse.Namespace) -> int:
     if card.data:
         print("data:")
         for source in card.data:
-            print(f"  {source.name}: {source.images} images, {source.licence} {source.notice}".rstrip())
+            print(
+                f"  {source.name}: {counted(source.images, 'image')}, {source.licence} {source.notice}".rstrip()
+            )
     for title, entries in (("scores", card.metrics), ("training", card.training)):
         print(f"{title}:")
         for name, value in entries.items():

@@ -23,6 +23,7 @@ from napari_utile.engine.replay.segmented import (
 )
 from napari_utile.engine.replay.stored import labels_beside, stored_difference
 from napari_utile.engine.store.verify import replay_store
+from napari_utile.engine.words import counted
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -71,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         linked = f", linked to {recipe.linking.total}" if recipe.linking else ""
         linked += " and corrected by hand" if recipe.linking and recipe.linking.by_hand else ""
         print(
-            f"identical: {cells} cells in {len(recipe.planes)} plane(s){linked}, probabilities to the last bit"
+            f"identical: {counted(cells, 'cell')} in {counted(len(recipe.planes), 'plane')}{linked}, "
+            "probabilities to the last bit"
         )
     if result.changed and not result.identical:
         print("changed since: " + "; ".join(result.changed))
@@ -96,7 +98,7 @@ def _grow_again(recipe: GrownRecipe, arguments: argparse.Namespace) -> int:
     difference = difference_of_grown(recipe, image, model)
     cells = sum(plane.cells for plane in recipe.planes)
     found = [each for each in (stored, difference) if each is not None]
-    same = f"identical: {cells} cells grown from seeds in {len(recipe.planes)} plane(s)"
+    same = f"identical: {counted(cells, 'cell')} grown from seeds in {counted(len(recipe.planes), 'plane')}"
     print("\n".join(f"different: {each}" for each in found) or same)
     return 1 if found else 0
 

@@ -46,7 +46,8 @@ def _show(arguments: argparse.Namespace) -> int:
         broken += bool(image.problem)
         rows, columns = image.shape
         about = (
-            f"{columns} x {rows} pixels, {image.cells} cells, {image.annotated:.0%} annotated, {image.added}"
+            f"{columns} x {rows} pixels, {counted(image.cells, 'cell')}, {image.annotated:.0%} annotated, "
+            f"{image.added}"
         )
         print(f"{image.path.stem}  {image.name}: {image.problem or about}")
     return 1 if broken else 0

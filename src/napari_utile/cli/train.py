@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -314,7 +315,7 @@ def _line(step: "TrainStep") -> dict[str, Any]:
 def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
     if result.before is not None and result.after is not None:
         print(
-            f"Held-out tiles ({result.after.objects} cells): AP at IoU 0.5 {result.before.ap50:.3f} before, "
+            f"Held-out tiles ({counted(result.after.objects, 'cell')}): AP at IoU 0.5 {result.before.ap50:.3f} before, "
             f"{result.after.ap50:.3f} after; overlap {result.before.overlap:.3f} before, "
             f"{result.after.overlap:.3f} after."
         )
@@ -328,7 +329,9 @@ def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
         print("The model is not better than the one it started from: it was not written.", file=sys.stderr)
         return 1
     save_model(result.model.card, result.model.network, arguments.output)
-    print(f"{arguments.output}: {result.result.steps} steps in {result.result.seconds / 60:.1f} minutes")
+    print(
+        f"{arguments.output}: {counted(result.result.steps, 'step')} in {result.result.seconds / 60:.1f} minutes"
+    )
     return 0
 
 
@@ -341,7 +344,9 @@ def _print_plan(tuning: "FineTuning", images: list[AnnotatedImage]) -> None:
         shape = " x ".join(map(str, image.plane.shape))
         count = len(image.annotation.boxes)
         boxes = f" in {count} box{'' if count == 1 else 'es'}" if count else ""
-        print(f"{image.plane.name}: {shape} pixels, {cells} cells, {annotated.mean():.0%} annotated{boxes}")
+        print(
+            f"{image.plane.name}: {shape} pixels, {counted(cells, 'cell')}, {annotated.mean():.0%} annotated{boxes}"
+        )
         for finding in check_annotation(objects):
             print(f"  {finding.text}")
     recipe, run = tuning.recipe, tuning.run
@@ -365,8 +370,9 @@ def _print_plan(tuning: "FineTuning", images: list[AnnotatedImage]) -> None:
     seconds = [run.step().seconds for _ in range(3)]
     pace = (seconds[2] - seconds[0]) / 2
     run.close()
-    steps = budget.steps or round(60 * (budget.minutes or 0) / pace)
+    in_time = math.inf if budget.minutes is None else max(1, round(60 * budget.minutes / pace))
+    steps = round(min(budget.steps or math.inf, in_time))
     print(
         f"A step takes {pace:.2f} s (measured for {time.perf_counter() - started:.0f} s): "
-        f"{steps} steps take {steps * pace / 60:.1f} minutes."
+        f"{counted(steps, 'step')} take{'s' if steps == 1 else ''} {steps * pace / 60:.1f} minutes."
     )

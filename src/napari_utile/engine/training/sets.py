@@ -179,6 +179,20 @@ def add_images(title: str, images: Sequence[AnnotatedImage]) -> tuple[TrainingSe
     return chosen, tuple(replaced)
 
 
+def images_with(title: str, images: Sequence[AnnotatedImage]) -> list[AnnotatedImage]:
+    """Return what a set would hold after `add_images`, in that order; nothing is written.
+
+    Raises
+    ------
+    UtileError
+        If an image of it is damaged, or the title of a new set leaves no name for it.
+    """
+    known = next((each for each in list_sets() if title in (each.name, each.title)), None)
+    chosen = known or TrainingSet(title, sets_folder() / safe_name(title))
+    new = {_place_of(image, chosen.folder): image for image in images}
+    return [*(read_painted(path) for path in chosen.files if path not in new), *new.values()]
+
+
 def replaced_in_words(replaced: Sequence[PaintedImage]) -> str:
     """Say what new paintings took the place of; empty where that is nothing."""
     return " ".join(f"It replaces {_in_words(each)}, which went to the library's trash." for each in replaced)
