@@ -190,6 +190,28 @@ def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
     assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
 
 
+def test_what_a_training_is_made_of_cannot_be_changed_while_it_runs(dock, qtbot, annotated):
+    form = dock.form
+    made_of = {
+        "start": form.start,
+        "set": form.set.combo,
+        "images": form.pairs,
+        "classes": form.classes,
+        "annotation": form.complete,
+        "boxes": form.boxes,
+        "draw box": form.draw_box,
+        "background": form.background,
+        "params": form.params.native,
+        "more params": form.more_params.native,
+    }
+    before = [name for name, each in made_of.items() if each.isEnabled()]
+    assert {"annotation", "background", "draw box", "start", "set"} <= {*before}
+    dock.run()
+    assert [name for name, each in made_of.items() if each.isEnabled()] == []
+    finish(qtbot, dock)
+    assert [name for name, each in made_of.items() if each.isEnabled()] == before
+
+
 def test_stop_keeps_the_best_so_far_also_of_a_paused_training(viewer, dock, qtbot, annotated):
     dock.form.params["minutes"].value = 60
     dock.run()

@@ -93,7 +93,8 @@ class TrainForm(QWidget):
         self.complete.currentIndexChanged.connect(self._annotation_chosen)
 
     def _arrange(self) -> None:
-        top = fields(("Start from", self.start), ("Training set", self.set.combo))
+        first, then = QWidget(), QWidget()
+        top = fields(("Start from", self.start), ("Training set", self.set.combo), on=first)
         self._boxes_label, self._background_label = QLabel("Boxes"), QLabel("Background")
         self._box_row, self._busy = QWidget(), QWidget()
         row((self.boxes, 1), self.draw_box, on=self._box_row)
@@ -105,13 +106,14 @@ class TrainForm(QWidget):
             ("Annotation", self.complete),
             (self._boxes_label, self._box_row),
             (self._background_label, self.background),
+            on=then,
         )
         column(
             self.unfinished,
-            top,
+            first,
             self.set,
             self.pairs,
-            where,
+            then,
             self.params.native,
             folded("More options", self.more_params.native, self.copy_command),
             self.watch,
@@ -124,6 +126,8 @@ class TrainForm(QWidget):
             spacing=8,
         )
         align_labels(top, where, self.params.rows)
+        # What a training is made of; whole groups, so that a new field is locked with its group.
+        self._made_of = (first, self.set, self.pairs, then, self.params.native, self.more_params.native)
         self._annotation_chosen()
 
     def _annotation_chosen(self) -> None:
@@ -143,16 +147,7 @@ class TrainForm(QWidget):
         """Show the buttons that go with a training under way, and lock what it was made of."""
         self._busy.setVisible(running)
         self.pause.setText("Pause")
-        for widget in (
-            self.start,
-            self.set,
-            self.set.combo,
-            self.pairs,
-            self.classes,
-            self.complete,
-            self.params.native,
-            self.more_params.native,
-        ):
+        for widget in self._made_of:
             widget.setEnabled(not running)
         if running:
             self.result.hide()
