@@ -41,6 +41,20 @@ def test_every_model_says_what_it_is_for_and_how_large(page):
     assert page.form.duplicate.isEnabled()
 
 
+def test_scores_of_a_training_are_said_in_one_form_before_first(viewer, qtbot, make_bright_model):
+    held_out = {
+        "after": {"ap50": 0.91, "objects": 20, "overlap": 0.94, "classes": None},
+        "before": {"ap50": 0.86, "objects": 20, "overlap": 0.93, "classes": None},
+    }
+    metrics = {"held-out tiles": held_out, "reference images": {"nuclei": {"after": 0.98, "before": 0.99}}}
+    make_bright_model(user_model_folder() / "mine.safetensors", title="My cells", metrics=metrics)
+    page = page_of(viewer, "models", qtbot)
+    qtbot.waitUntil(lambda: len(titles(page)) > 1, timeout=WAIT)
+    mark(page, "My cells")
+    scores = "Scores: held-out tiles: AP 0.86 → 0.91; reference images: nuclei AP 0.99 → 0.98."
+    assert scores in page.form.about.text()
+
+
 def test_a_model_is_copied_renamed_deleted_and_the_trash_emptied(page, viewer, qtbot, monkeypatch):
     mark(page, "My cells")
     page.duplicate("Dr. Müller's cells")

@@ -143,21 +143,23 @@ def _scores(metrics: Mapping[str, Any]) -> str:
             numbers.append(f"{name} {three_digits(value)}")
         elif isinstance(value, Mapping):
             inner = [f"{key} {each:.2f}" for key, each in value.items() if isinstance(each, float)]
-            inner += [said for key, each in value.items() if (said := _change(key, each))]
+            every = {"": value, **value}
+            inner += [f"{key} {said}".lstrip() for key, each in every.items() if (said := _change(each))]
             if inner:
                 numbers.append(f"{name}: {', '.join(inner[:3])}")
     return "; ".join(numbers[:_MOST_SCORES])
 
 
-def _change(name: str, value: Any) -> str:
+def _change(value: Any) -> str:
     """Say a score before and after a training; empty where it is something else."""
     if not isinstance(value, Mapping):
         return ""
-    if isinstance(value.get("ap50"), float):  # the tiles that were held out, once each before and after
-        return f"{name} AP {value['ap50']:.2f}"
-    if isinstance(value.get("before"), float) and isinstance(value.get("after"), float):
-        return f"{name} AP {value['before']:.2f} → {value['after']:.2f}"
-    return ""
+    sides = [value.get(side) for side in ("before", "after")]
+    # of the tiles that were held out, there are further scores
+    scores = [side.get("ap50") if isinstance(side, Mapping) else side for side in sides]
+    if not all(isinstance(score, float) for score in scores):
+        return ""
+    return f"AP {scores[0]:.2f} → {scores[1]:.2f}"
 
 
 def _day(when: datetime) -> str:
