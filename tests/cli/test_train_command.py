@@ -321,6 +321,8 @@ def test_annotated_images_collect_in_a_set_and_all_of_it_is_trained_on(pairs: Pa
     assert main(["train", *common, *second]) == 0
     assert len(read_card(pairs / "discs.safetensors").training["data"]) == 2
     assert main(["train", *common]) == 0, "the set alone"
+    assert main(["train", *common, "--annotation", "sparse", "--rim", "3", "--z", "1"]) == 1
+    assert "--annotation, --rim, --z belong to --images and --labels" in capsys.readouterr().err
     card = read_card(pairs / "discs.safetensors")
     assert card.training["set"] == "My discs"
     assert [each["name"] for each in card.training["data"]] == ["field0", "field1"]

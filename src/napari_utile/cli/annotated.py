@@ -34,6 +34,8 @@ def annotated_images(arguments: argparse.Namespace) -> list[AnnotatedImage]:
         raise UtileError("--images and --labels belong together.")
     if not any(given_pairs) and arguments.training_set is None:
         raise UtileError("Give --images and --labels, or a training set with --set.")
+    if not any(given_pairs) and not arguments.validation_images:
+        _refuse_of_labels(arguments)
     images = read_pairs(arguments.images, arguments.labels, arguments) if all(given_pairs) else []
     if arguments.training_set is None:
         return images
@@ -51,6 +53,18 @@ def annotated_images(arguments: argparse.Namespace) -> list[AnnotatedImage]:
     if said := replaced_in_words(replaced):
         print(said)
     return every
+
+
+def _refuse_of_labels(arguments: argparse.Namespace) -> None:
+    """Refuse what says how images and labels are read, where the images of a set alone are trained on."""
+    painted = {name: getattr(arguments, name) for name in ("annotation", "background", "boxes", "classes")}
+    said = {**painted, "rim": arguments.rim or None, **given(arguments, Selection)}
+    options = [f"--{name.replace('_', '-')}" for name, value in said.items() if value is not None]
+    if options:
+        raise UtileError(
+            f"{', '.join(options)} belong{'s' if len(options) == 1 else ''} to --images and --labels: the images of a "
+            "set are read as they were when they were added."
+        )
 
 
 def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[AnnotatedImage]:
