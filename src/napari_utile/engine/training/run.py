@@ -225,14 +225,8 @@ class TrainingRun:
             validation = self._validate()
             progress.seconds += time.perf_counter() - started
         best = validation is not None and self._keep_if_best(validation)
-        progress.history.append(
-            [
-                progress.step,
-                loss,
-                plain,
-                *((validation.loss, validation.overlap) if validation else (None, None)),
-            ]
-        )
+        scores = (validation.loss, validation.overlap) if validation else (None, None)
+        progress.history.append([progress.step, loss, plain, *scores])
         spent = self.budget.spent(progress.step, progress.seconds)
         if spent >= 1:
             self.reason = "budget"
