@@ -205,7 +205,7 @@ def test_every_plane_of_a_stack_is_trained_on_with_its_own_labels(tmp_path: Path
     words[0] = "train"
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert all(f"a z{number}: 20 x 60 pixels, 1 cells" in said for number in range(3))
+    assert all(f"a z{number}: 20 x 60 pixels, 1 cell," in said for number in range(3))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", ">i4", "int64", "uint64", "float16", ">f4", "float64"])

@@ -273,7 +273,7 @@ def test_labels_saved_over_a_result_are_not_taken_for_it(bright_nuclei, tmp_path
     path = tmp_path / "image_labels.tif"
 
     def beside() -> set[str]:
-        assert main([*words, "--region", "4:40,4:40", "--measurements", "--mask"]) == 0
+        assert main([*words, "--region", "4:40,4:40", "--measurements", "--mask", "--overwrite"]) == 0
         (tmp_path / "image_probability.tif").write_text("of a user")
         return {each.name for each in tmp_path.glob("image_*")}
 
