@@ -202,6 +202,16 @@ def test_a_result_is_measured_on_the_plane_of_a_stack_that_it_was_made_of(tmp_pa
         made[0].measure(t=1)
 
 
+def test_the_axes_of_a_stack_say_nothing_of_another_array() -> None:
+    channels = np.stack([IMAGE, IMAGE // 2, IMAGE // 4])
+    stack = channels.copy()
+    of_stack = segment(stack, axes="ZYX", z=1, diameter=18)
+    assert (of_stack.measure(stack)["intensity_max"] == 100).all()
+    assert [of_stack.measure(channels)[f"intensity_max_{each}"][0] for each in range(3)] == [200, 100, 50]
+    of_channels = segment(np.stack([IMAGE, IMAGE]), axes="CYX", channels=0, diameter=18)
+    assert "intensity_max_2" in of_channels.measure(np.moveaxis(channels, 0, -1).astype(np.uint8))
+
+
 def test_only_what_lies_above_0_is_ignored_as_in_files() -> None:
     other = np.where(LABELS == 3, 0, LABELS)
     unsure = np.where(LABELS == 3, np.nan, -1.0)

@@ -1,15 +1,17 @@
 """What a segmentation gives: of a plane, and of the linked planes of a stack."""
 
 import dataclasses
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.arrays import Float32Array
+from napari_utile.engine.arrays import PATHS, Float32Array
 from napari_utile.engine.cells.classes import Classes
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import Columns, measure
@@ -190,9 +192,14 @@ class Segmentation:
 
         if image is None:
             return plane_of(self.plane, selection)
-        if self.taken_from is not None and selection == Selection():
-            return plane_like(image, self.taken_from.selection, self.taken_from.index)
-        return plane_of(image, selection)
+        if self.taken_from is None or selection != Selection():
+            return plane_of(image, selection)
+        taken, pixels = self.taken_from, self.plane.data
+        if isinstance(image, np.ndarray):
+            same = isinstance(pixels, np.ndarray) and np.may_share_memory(image, pixels)
+        else:
+            same = isinstance(image, PATHS) and Path(os.fsdecode(image)) == taken.source
+        return plane_like(image, taken.selection, taken.index, same=same)
 
     def relabelled(self, instances: InstanceParams) -> "Segmentation":
         """Return the same outputs with mask and labels made by other parameters; no network runs."""

@@ -103,7 +103,7 @@ def plane_of(image: Any, selection: Selection | None = None) -> ImagePlane:
     return planes.plane(planes.indices[0])
 
 
-def plane_like(image: Any, selection: Selection, index: Mapping[str, int]) -> ImagePlane:
+def plane_like(image: Any, selection: Selection, index: Mapping[str, int], *, same: bool) -> ImagePlane:
     """Give the plane of an image that has the place of one of another image; where there is none, see `plane_of`.
 
     Parameters
@@ -111,13 +111,16 @@ def plane_like(image: Any, selection: Selection, index: Mapping[str, int]) -> Im
     image : as for `plane_of`
     selection, index
         What was selected of the other image, and where in it the plane lies.
+    same : bool
+        Whether it is that image: then its axes are what they were said to be, else what it says itself comes first.
     """
-    if not isinstance(image, ImagePlane):
-        known: dict[str, Any] = {axis.lower(): str(entry) for axis, entry in index.items() if axis in "ZT"}
-        if isinstance(image, ImageFile):
-            known |= {"axes": None, "series": None}
+    if isinstance(image, ImagePlane):
+        return plane_of(image)
+    place: dict[str, Any] = {axis.lower(): str(entry) for axis, entry in index.items() if axis in "ZT"}
+    as_said, by_itself = replace(selection, **place), [Selection(**place), Selection()]
+    for wanted in [as_said, *by_itself] if same else [*by_itself, as_said]:
         with suppress(UtileError):
-            return plane_of(image, replace(selection, **known))
+            return plane_of(image, wanted)
     return plane_of(image)
 
 
