@@ -1,5 +1,6 @@
 """Unfinished stores that disks and editors damaged: resumed to the right labels, or refused in one sentence."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -49,6 +50,17 @@ def test_a_plan_that_was_changed_is_refused(store, field) -> None:
     path.write_text(json.dumps(values))
     with pytest.raises(UtileError, match=r"The plan of a\.ome\.zarr is damaged or gone: start again"):
         load_plan(store)
+
+
+def test_a_plan_is_judged_by_what_was_written_not_by_how_it_would_be_written_now(store) -> None:
+    """Earlier versions wrote whole numbers as they were given, and knew fewer parameters."""
+    path = store / ".utile" / "plan.json"
+    values = json.loads(path.read_text())
+    values["params"]["instances"]["minimum_size"] = 20.0
+    del values["params"]["limits"], values["sha256"]
+    values["sha256"] = hashlib.sha256(json.dumps(values, indent=1).encode()).hexdigest()
+    path.write_text(json.dumps(values, indent=1))
+    assert load_plan(store).params.instances.minimum_size == 20
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "plane0/holes/0.0.npz", "plane0/foreground/0.0.npy"])

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,7 @@ class StorePlan:
     @property
     def digest(self) -> str:
         """SHA-256 of the plan."""
-        return hashlib.sha256(_text(self).encode()).hexdigest()
+        return _digest_of(self.to_json())
 
     @property
     def scratch_bytes(self) -> int:
@@ -261,14 +262,15 @@ def load_plan(place: Path) -> StorePlan:
         raise UtileError(f"{place} is not a store of this program: it has no plan.")
     with reading(f"The plan of {place.name}"):
         values = json.loads(path.read_text(encoding="utf-8"))
-        made_by, digest = values.pop("format", None), values.pop(_DIGEST, None)
-        if made_by == FORMAT:
-            plan = from_json(StorePlan, values)
-            if digest not in (None, plan.digest):  # stores that were started earlier have none
+        digest = values.pop(_DIGEST, None)
+        if values["format"] == FORMAT:
+            # Of what was written: a plan may be written otherwise by now. Stores that were started earlier have none.
+            if digest not in (None, _digest_of(values)):
                 raise ValueError("it was changed")
-            return plan
+            del values["format"]
+            return from_json(StorePlan, values)
     raise UtileError(f"{place.name} was made by another version of this program.")
 
 
-def _text(plan: StorePlan) -> str:
-    return json.dumps(plan.to_json(), indent=1, ensure_ascii=True)
+def _digest_of(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, indent=1, ensure_ascii=True).encode()).hexdigest()
