@@ -180,14 +180,14 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.estimate:
                     _print_estimate(planes, sizing, with_distance(planes, views), arguments.region)
                     continue
-                if arguments.into_image:
-                    check_image(each.path, overwrite=arguments.overwrite)
                 (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
                 start = each.results(arguments.output, image)
                 _refuse_twice(start, each.name, begun)
                 check_labels(
                     Path(f"{start}{LABELS}"), inputs, _beside(arguments), overwrite=arguments.overwrite
                 )
+                if arguments.into_image:
+                    check_image(each.path, overwrite=arguments.overwrite)
                 shown = each.name if each.place else image.shown_name
                 fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask, tables)
                 batch.judge(shown, fit, whole=arguments.region is None)
