@@ -118,6 +118,9 @@ def test_edits_are_saved_when_an_image_is_left_and_the_queue_goes_on_another_day
     assert again.progress.text() == "0 of 3 reviewed, 0 of them accepted."
     assert [again.table.item(row, 2).text() for row in range(3)] == ["edited", "", ""]
     assert (viewer.layers["two cells"].data == 7).any()
+    press(viewer, Qt.Key.Key_A)
+    shown(qtbot, viewer, "three")
+    assert [again.table.item(row, 2).text() for row in range(3)] == ["corrected", "", ""]
 
 
 def test_a_stroke_leaves_the_decision_as_it_was_and_one_that_is_undone_is_no_edit(viewer, tab, qtbot, batch):
@@ -334,7 +337,7 @@ def test_keys_count_while_the_tab_is_shown_and_what_was_rejected_can_be_accepted
         press(viewer, key)
         shown(qtbot, viewer, "three")
     qtbot.waitUntil(
-        lambda: '"two_labels.tif": "accepted"' in (batch / "review.json").read_text(), timeout=WAIT
+        lambda: '"two_labels.tif": "corrected"' in (batch / "review.json").read_text(), timeout=WAIT
     )
     assert tab.progress.text().startswith("1 of 3 reviewed")
 

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ class Opened:
         All of them, from bottom to top.
     before : integer array, optional
         The pixels of the cells as they were opened; None where they lie in a store, which edits go to at once.
+    corrected : bool
+        Whether they are what somebody made of those that the batch found.
     """
 
     image: Any
@@ -48,6 +51,7 @@ class Opened:
     cells: Any
     layers: tuple[Any, ...]
     before: np.ndarray[Any, Any] | None
+    corrected: bool
 
     @property
     def is_changed(self) -> bool:
@@ -80,19 +84,15 @@ def layers_of(item: ReviewItem, after: JobHandle = NO_JOB) -> Generator[None, No
     yield
     after.wait()
     reviewed = item.labels.parent / REVIEWED / f"{item.name}{LABELS}"
-    path = reviewed if reviewed.is_file() else item.labels
-    if path == item.labels and item.is_store:
-        cells = _cells_of_store(item)
-    else:
-        [(data, options, _)] = open_result(str(path))
-        options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
-        cells = Labels(np.array(data), **options)
+    found = _cells_of_store(item) if item.is_store else _cells_of_file(item, item.labels)
+    cells = _cells_of_file(item, reviewed) if reviewed.is_file() else found
+    corrected = cells is not found and not np.array_equal(cells.data, found.data)
     for each in images:
         if each.ndim == cells.ndim:
             # The pixels are the same; files differ in what they say of their place.
             each.translate = cells.translate
     before = None if cells.multiscale else np.array(cells.data)
-    return Opened(image, channels, cells, (*images, cells), before)
+    return Opened(image, channels, cells, (*images, cells), before, corrected)
 
 
 def _by_channel(data: Any, options: dict[str, Any], kind: str) -> list[Any]:
@@ -101,6 +101,12 @@ def _by_channel(data: Any, options: dict[str, Any], kind: str) -> list[Any]:
     channel = options.pop("channel_axis", None)
     parts = [(data, options, kind)] if channel is None else split_channels(data, channel, **options)
     return [Layer.create(*part) for part in parts]
+
+
+def _cells_of_file(item: ReviewItem, path: Path) -> Any:
+    [(data, options, _)] = open_result(str(path))
+    options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
+    return Labels(np.array(data), **options)
 
 
 def _cells_of_store(item: ReviewItem) -> Any:

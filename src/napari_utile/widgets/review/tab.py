@@ -167,7 +167,7 @@ class ReviewTab(QWidget):
                 f"The cells of {name} were closed, and nothing is accepted: click on {name} in the list to open them."
             )
             return
-        if decision == "accepted" and opened.is_changed:
+        if decision == "accepted" and (opened.is_changed or opened.corrected):
             decision = "corrected"
         into_set = self.sets.currentData() if decision in ("accepted", "corrected") else ""
         if self._keep(opened, decision, into_set):
