@@ -141,6 +141,28 @@ def test_the_table_is_that_of_the_tracks_and_a_doubt_is_said_with_them(viewer, p
     assert viewer.layers.selection.active is layer
 
 
+@pytest.mark.real_window
+@pytest.mark.parametrize("where", ["moved", "beside a finer one", "another view"])
+def test_what_is_cut_is_the_plane_on_screen_wherever_the_layer_lies(viewer, page, qtbot, where) -> None:
+    layer = linked(page, qtbot)
+    linking = page.form.linking
+    if where == "moved":
+        for each in viewer.layers:
+            each.translate = (2, 0, 0)
+    elif where == "beside a finer one":
+        viewer.add_image(np.zeros((8, 90, 120)), scale=(0.5, 1, 1))
+    viewer.dims.set_point(0, float(layer.data_to_world((2, 0, 0))[0]))
+    qtbot.mouseClick(linking.pick, Qt.MouseButton.LeftButton)
+    pick(viewer, layer, 24, 29)
+    if where == "another view":
+        viewer.dims.order = (1, 0, 2)
+        assert correct(page, qtbot, "cut") == "Turn the view so that one of the linked planes is on screen."
+        assert ids(layer) == [[1, 2]] * 4
+        return
+    assert correct(page, qtbot, "cut").startswith("From plane 3 of 4 on")
+    assert ids(layer) == [[1, 2], [1, 2], [2, 3], [2, 3]]
+
+
 def only(form, number):
     """Choose a range of one plane."""
     form.planes.kind.setCurrentIndex(2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from napari_utile.widgets.parts.forms import Form, choice
 from napari_utile.widgets.parts.plane_picker import PlanePicker
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.edits import edits_of
-from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.layers import place_of, plain_viewer
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_of
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.worker import OneJob, as_job, run_job
@@ -342,9 +343,8 @@ class Linking(OneJob, QWidget):
             return
         picks = self._picks[-_CORRECTIONS[name][1] :]
         along = stack.space.letters.index(stack.axis)
-        missing = self._viewer.dims.ndim - stack.layer.ndim
-        plane = int(self._viewer.dims.current_step[along + missing])
-        self._said = f"{_correction(stack, name, picks, plane, along)} Ctrl+Z takes it back."
+        on_screen = partial(_plane_on_screen, stack, self._viewer, along)
+        self._said = f"{_correction(stack, name, picks, on_screen, along)} Ctrl+Z takes it back."
         self._show_picks([])
         self._status.say(self._said, "good")
 
@@ -358,18 +358,28 @@ class Linking(OneJob, QWidget):
             action()
 
 
-def _correction(stack: LinkedStack, name: str, picks: list[Pick], plane: int, along: int) -> str:
+def _plane_on_screen(stack: LinkedStack, viewer: napari.viewer.Viewer, along: int) -> int:
+    """Return which plane of a stack is on screen; of other layers or ranges of planes its slider has other steps."""
+    entry = place_of(stack.layer, viewer).index[along]
+    if isinstance(entry, slice):
+        raise UtileError("Turn the view so that one of the linked planes is on screen.")
+    return entry
+
+
+def _correction(
+    stack: LinkedStack, name: str, picks: list[Pick], on_screen: Callable[[], int], along: int
+) -> str:
     cells = [cell for cell, _ in picks]
     places = [(pixel[along], *pixel[-2:]) for _, pixel in picks]
     if name == "divide":
         mother, *daughters = cells
         return stack.divide(
-            lambda labels: marked_division(labels, mother, (daughters[0], daughters[1]), plane)
+            lambda labels: marked_division(labels, mother, (daughters[0], daughters[1]), on_screen())
         )
     actions: dict[str, Callable[[Any], Any]] = {
         "join": lambda labels: edits.join(labels, cells[0], cells[-1]),
-        "cut": lambda labels: edits.cut(labels, cells[0], plane),
-        "swap": lambda labels: edits.swap(labels, cells[0], cells[-1], plane),
+        "cut": lambda labels: edits.cut(labels, cells[0], on_screen()),
+        "swap": lambda labels: edits.swap(labels, cells[0], cells[-1], on_screen()),
         "split": lambda labels: edits.split(labels, cells[0], places[0], places[-1]),
         "remove": lambda labels: edits.remove(labels, cells[0]),
         "interpolate": lambda labels: edits.interpolate(labels, cells[0]),
