@@ -147,8 +147,7 @@ def test_what_is_cut_is_the_plane_on_screen_wherever_the_layer_lies(viewer, page
     layer = linked(page, qtbot)
     linking = page.form.linking
     if where == "moved":
-        for each in viewer.layers:
-            each.translate = (2, 0, 0)
+        layer.translate = (2, 0, 0)
     elif where == "beside a finer one":
         viewer.add_image(np.zeros((8, 90, 120)), scale=(0.5, 1, 1))
     viewer.dims.set_point(0, float(layer.data_to_world((2, 0, 0))[0]))

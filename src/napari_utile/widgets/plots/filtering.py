@@ -15,6 +15,11 @@ from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.result_layers import slider_columns
 
 
+def is_by_plane(layer: napari.layers.Labels, place: Place) -> bool:
+    """Say whether rows of a layer's feature table are of cells of a plane each, not of objects or tracks."""
+    return any(name in layer.features for name in slider_columns(layer, place.plane))
+
+
 def taken_rows(
     layer: napari.layers.Labels, place: Place, wanted: CellFilter, every_plane: bool = False
 ) -> NDArray[np.bool_]:
@@ -26,7 +31,8 @@ def taken_rows(
     place : Place
         Its plane on screen.
     every_plane : bool
-        Whether cells of all planes are taken, not just those of the plane on screen.
+        Whether cells of all planes are taken, not just those of the plane on screen. Objects and tracks are taken
+        from all of theirs in any case.
 
     Returns
     -------
@@ -70,5 +76,5 @@ def _planes(
 ) -> Iterator[tuple[PlaneIndex, NDArray[np.bool_]]]:
     """Give planes, and which rows mean cells there."""
     table: Any = layer.features
-    for each in place.every if every else [place]:
+    for each in place.every if every or not is_by_plane(layer, place) else [place]:
         yield each.plane, ~of_other_planes(table, slider_columns(layer, each.plane))

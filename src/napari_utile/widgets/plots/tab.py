@@ -18,7 +18,7 @@ from napari_utile.widgets.parts.forms import choice
 from napari_utile.widgets.parts.number_box import NumberBox
 from napari_utile.widgets.parts.room import room_for
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.plots.filtering import erase, taken_rows
+from napari_utile.widgets.plots.filtering import erase, is_by_plane, taken_rows
 from napari_utile.widgets.plots.plots import Histogram, Scatter
 from napari_utile.widgets.viewer.cell_colours import colour_by, coloured_by
 from napari_utile.widgets.viewer.cell_tables import rows_of
@@ -109,7 +109,8 @@ class PlotsTab(QWidget):
         _fill(self.colours, ["each cell", *([CLASS] if classed else []), *names], "each cell")
         if layer is not None and coloured_by(layer) in ("", *names, CLASS):
             self.colours.setCurrentText(coloured_by(layer) or "each cell")
-        self.every_plane.setVisible(layer is not None and layer.ndim > 2)
+        by_plane = layer is not None and bool(names) and is_by_plane(layer, place_of(layer, self._viewer))
+        self.every_plane.setVisible(by_plane)
         self.setEnabled(bool(names))
         self.status.say("" if names else _NOTHING)
         if self.column.currentText() != had:
@@ -169,7 +170,7 @@ class PlotsTab(QWidget):
         layer, taken = self._session.cells, self._taken()
         if layer is None or not taken.any():
             return
-        erase(layer, place_of(layer, self._viewer), taken, self.every_plane.isChecked())
+        erase(layer, place_of(layer, self._viewer), taken, self._every)
         self._viewer.layers.selection.active = layer
         give_keys_to_canvas(self._viewer)
         self.status.say(f"{taken.sum()} removed; Ctrl+Z on “{layer.name}” brings them back.", "good")
@@ -196,12 +197,15 @@ class PlotsTab(QWidget):
         except ValueError:  # nothing of it is on screen
             return {}
 
+    @property
+    def _every(self) -> bool:
+        return self.every_plane.isVisibleTo(self) and self.every_plane.isChecked()
+
     def _taken(self) -> NDArray[np.bool_]:
-        every = self.every_plane.isVisibleTo(self) and self.every_plane.isChecked()
         layer = self._session.cells
         if layer is None or not self._rows() or not self.column.currentText():
             return np.zeros(0 if layer is None else len(layer.features), bool)
-        return taken_rows(cast(Any, layer), place_of(layer, self._viewer), self.filter, every)
+        return taken_rows(cast(Any, layer), place_of(layer, self._viewer), self.filter, self._every)
 
     def _values(self, combo: QComboBox) -> np.ndarray[Any, Any]:
         rows = self._rows()
