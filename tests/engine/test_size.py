@@ -99,6 +99,20 @@ def test_a_model_without_a_diameter_and_a_fine_tuned_one_measure_nothing(small_m
     )
 
 
+@pytest.mark.parametrize(
+    ("pixel", "said"),
+    [
+        (0.6499999, "used as it is: the model was trained on images of its own size"),
+        (0.325, "rescaled by 0.5: the model was trained on images that were rescaled like this"),
+    ],
+)
+def test_an_image_of_nearly_the_model_s_pixel_size_is_used_as_it_is(small_model, pixel, said) -> None:
+    card = replace(small_model.card, object_diameter=9.0, training={"base": None}, pixel_size=0.65)
+    plane = ImagePlane(np.zeros((1, 40, 50)), pixel_size=(pixel, pixel), unit="µm")
+    size = measure_size(plane, replace(small_model, card=card)).result
+    assert str(size) == f"the image is {said}"
+
+
 def test_one_of_several_planes_may_hold_no_number(bundled) -> None:
     planes = [ImagePlane(nuclei(20, side=220)[None]), ImagePlane(np.full((1, 220, 220), np.nan, np.float32))]
     assert measure_size(planes, bundled).result.diameter is not None

@@ -53,6 +53,18 @@ def three_digits(number: float) -> str:
     )
 
 
+def rescaled(zoom: float) -> str:
+    """Say how many times larger than it is a model sees an image; empty where that is no difference in these digits.
+
+    Examples
+    --------
+    >>> rescaled(0.696), rescaled(0.9999998)
+    ('rescaled by 0.696', '')
+    """
+    said = three_digits(zoom)
+    return "" if said == "1" else f"rescaled by {said}"
+
+
 def bytes_in_words(size: float) -> str:
     """Write a size in bytes as megabytes, or gigabytes.
 

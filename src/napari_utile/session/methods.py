@@ -1,6 +1,5 @@
 """A paragraph for the methods section of a paper: what was used, with which settings, and how much was edited."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from napari_utile import __version__
-from napari_utile.engine.inference.field import scale_factors
-from napari_utile.engine.words import counted, percent, three_digits
+from napari_utile.engine.inference.field import zoom_of
+from napari_utile.engine.words import counted, percent, rescaled, three_digits
 from napari_utile.session.results import SegmentResult
 
 _CITATIONS = (
@@ -60,8 +59,8 @@ def methods_text(found: Found) -> str:
     assert instances is not None
     title = card.title or card.name
     if params.known_diameter is None:
-        zoom = math.sqrt(math.prod(scale_factors(made.plane, card, None)))
-        size = "used as it was" if zoom == 1 else f"rescaled by {three_digits(zoom)}, as the model asks"
+        zoomed = rescaled(zoom_of(made.plane, card))
+        size = f"{zoomed}, as the model asks" if zoomed else "used as it was"
     else:
         size = (
             f"rescaled so that cells of {three_digits(params.known_diameter)} px have the size the model was "

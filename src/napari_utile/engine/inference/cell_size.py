@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_utile.engine.words import three_digits
+from napari_utile.engine.words import rescaled, three_digits
 
 STEADY, DRIFT_WEIGHT = 0.4, 0.3
 """How far the diameter may follow the magnification without a price, and the price of an octave an octave beyond it.
@@ -131,8 +131,7 @@ class CellSize:
     def __str__(self) -> str:
         """Say it in words."""
         if self.diameter is None:
-            how = "used as it is" if self.zoom == 1 else f"rescaled by {three_digits(self.zoom)}"
-            return f"the image is {how}: {self.origin}"
+            return f"the image is {rescaled(self.zoom) or 'used as it is'}: {self.origin}"
         return f"cells about {three_digits(self.diameter)} px across, {self.origin}"
 
 

@@ -7,7 +7,7 @@ share them in a cache; they also find there the tiles of a segmentation.
 
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import replace
-from math import prod
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -307,3 +307,8 @@ def scale_factors(plane: ImagePlane, card: ModelCard, diameter: float | None) ->
             y, x = (size * unit / card.pixel_size for size in plane.pixel_size)
             return y, x
     return card.scale, card.scale
+
+
+def zoom_of(plane: ImagePlane, card: ModelCard) -> float:
+    """Return how many times larger than it is the model sees a plane where no diameter is given."""
+    return sqrt(prod(scale_factors(plane, card, None)))

@@ -18,7 +18,7 @@ from napari_utile.engine.cells.uncertainty import confidences, depth_score, dept
 from napari_utile.engine.inference.cell_size import CellSize, SizeTrial, best_of
 from napari_utile.engine.inference.decode import decode_steps, foreground_of
 from napari_utile.engine.inference.device import Compute, choose_compute
-from napari_utile.engine.inference.field import Field, scale_factors
+from napari_utile.engine.inference.field import Field, scale_factors, zoom_of
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.models.library import Model
@@ -30,7 +30,7 @@ from napari_utile.engine.planes.units import micrometres
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
-from napari_utile.engine.words import three_digits
+from napari_utile.engine.words import rescaled, three_digits
 
 OCTAVES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
 """Magnifications that are tried first; then those between the best ones and their neighbours."""
@@ -151,14 +151,14 @@ def _measure(
     own_size: bool,
 ) -> Generator[SizeTrial, None, CellSize]:
     card, expected = model.card, model.card.object_diameter
-    zoom = math.sqrt(math.prod(scale_factors(planes[0], card, None))) if planes else 1.0
+    zoom = zoom_of(planes[0], card) if planes else 1.0
 
     def unsized(origin: str, *trials: SizeTrial) -> CellSize:
         return CellSize(None, trials, origin, zoom=zoom)
 
     if expected is None or not planes:
         return unsized("the model does not say how large its cells are")
-    of_its_own = _OWN_SIZE if card.scale == 1 else _OWN_ZOOM
+    of_its_own = _OWN_ZOOM if rescaled(zoom) else _OWN_SIZE
     if card.own_size and not own_size:
         return unsized(of_its_own)
     some = [planes[index] for index in spread(len(planes))]

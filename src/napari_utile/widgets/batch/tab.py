@@ -24,7 +24,7 @@ from napari_utile.engine.files.find import IMAGE_SUFFIXES
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.command import command_options
 from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
-from napari_utile.engine.words import percent, three_digits
+from napari_utile.engine.words import percent, rescaled
 from napari_utile.session.batch import (
     BatchImage,
     BatchRequest,
@@ -297,8 +297,8 @@ class BatchTab(BarJob, QWidget):
         title = params.model if listed is None else listed.title
         size = f"cells of {params.diameter} px"
         if params.diameter is None or (card is not None and card.own_size and params.diameter in MEASURED):
-            zoom = 1.0 if card is None else card.scale
-            size = "images as they are" if zoom == 1 else f"images rescaled by {three_digits(zoom)}"
+            zoomed = rescaled(1.0 if card is None else card.scale)
+            size = f"images {zoomed or 'as they are'}"
         elif params.diameter in MEASURED:
             size = "the cell size measured"
         sliders = " and the sliders" if self._values() else ""
