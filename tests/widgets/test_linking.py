@@ -374,6 +374,10 @@ def test_three_views_make_objects_by_one_press_and_follow_the_sliders(viewer, qt
     assert cells.name == "stack objects"
     assert set(np.unique(cells.data[:, 30, 20]).tolist()) - {0} == {1}
     assert cells.features["volume_um3"].tolist() == [(cells.data == each).sum() * 0.25 for each in (1, 2)]
+    qtbot.mouseClick(form.methods, Qt.MouseButton.LeftButton)
+    text = QGuiApplication.clipboard().text()
+    assert "seen from three sides" in text
+    assert "2 objects were found in 9 planes. None was edited by hand." in text
     form.instances["minimum_size"].value = 5000
     qtbot.waitUntil(lambda: len(cells.features) == 0, timeout=WAIT)
     cells.undo()

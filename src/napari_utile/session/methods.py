@@ -8,6 +8,9 @@ import numpy as np
 
 from napari_utile import __version__
 from napari_utile.engine.inference.field import zoom_of
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.provenance.recipe import Recipe
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import counted, percent, rescaled, three_digits
 from napari_utile.session.results import SegmentResult
 
@@ -52,15 +55,36 @@ class Found:
 
 def methods_text(found: Found) -> str:
     """Describe how cells were found, by the settings of the first of their planes."""
-    result = found.results[0]
-    made = result.segmentation
-    params, card = made.params, made.model.card
+    made = found.results[0].segmentation
+    card = made.model.card
+    return _paragraph(made.params, card, made.model.fingerprint, zoom_of(made.plane, card), str(found))
+
+
+def methods_of_views(recipe: Recipe, card: ModelCard, objects: int, edited: str) -> str:
+    """Describe how objects were found in three views of a stack, by their recipe.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Of the model that the recipe names.
+    objects : int
+    edited : str
+        What became of them, in a sentence.
+    """
+    planes = counted(len(recipe.planes), "plane")
+    seen = (
+        f"The stack was seen from three sides, its planes and sections across them, and the outputs were averaged; "
+        f"{counted(objects, 'object')} {'was' if objects == 1 else 'were'} found in {planes}. {edited}"
+    )
+    return _paragraph(recipe.params, card, recipe.fingerprint, card.scale, seen)
+
+
+def _paragraph(params: SegmentParams, card: ModelCard, fingerprint: str, zoom: float, found: str) -> str:
     instances = params.instances
     assert instances is not None
     title = card.title or card.name
     if params.known_diameter is None:
-        zoomed = rescaled(zoom_of(made.plane, card))
-        size = f"{zoomed}, as the model asks" if zoomed else "used as it was"
+        size = f"{zoomed}, as the model asks" if (zoomed := rescaled(zoom)) else "used as it was"
     else:
         size = (
             f"rescaled so that cells of {three_digits(params.known_diameter)} px have the size the model was "
@@ -69,9 +93,9 @@ def methods_text(found: Found) -> str:
     steps = f" Before that it was preprocessed ({params.preprocess})." if params.preprocess else ""
     return (
         f"Cells were segmented with napari-utile {__version__} (U-Tile) and its model “{title}” "
-        f"(version {card.version}, fingerprint {made.model.fingerprint[:12]}). The image was {size}.{steps} "
+        f"(version {card.version}, fingerprint {fingerprint[:12]}). The image was {size}.{steps} "
         f"Instances were made with threshold {instances.threshold:g}, smallest size {instances.minimum_size:g} px² "
-        f"and split {instances.split:g}; {found} "
+        f"and split {instances.split:g}. {found} "
         f"The recipe that is kept with the result reproduces it (utile replay). {_CITATIONS}"
     )
 

@@ -35,6 +35,7 @@ from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.store.sources import planes_of
 from napari_utile.engine.store.work import MASK, OpenStore, as_bytes, digest_of
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import counted
 
 TOLERANCE = 1e-4
 """Outputs agree within this, whatever the tiles."""
@@ -185,9 +186,9 @@ class StoreProof:
         if self.identical < self.blocks:
             said.append(f"the others differ by at most {self.difference:.2g}")
         if self.changed_images:
-            said.append(f"the image has changed in {self.changed_images} blocks")
+            said.append(f"the image has changed in {counted(self.changed_images, 'block')}")
         if self.changed_labels:
-            said.append(f"the labels of {self.changed_labels} blocks differ")
+            said.append(f"the labels of {counted(self.changed_labels, 'block')} differ")
         return ", ".join(said)
 
 
@@ -259,9 +260,9 @@ def replay_store(place: Path) -> Generator[Progress, None, StoreProof]:
     with tempfile.TemporaryDirectory(prefix=".replay-", dir=place.parent) as folder:
         again = Path(folder) / place.name
         mask = place / HOME / MASK
-        counted = np.load(mask, allow_pickle=False) if plan.mask else None
+        inside = np.load(mask, allow_pickle=False) if plan.mask else None
         model = store.model if plan.fingerprint else None
-        begin_store(again, plan, model, counted)
+        begin_store(again, plan, model, inside)
         yield from store_steps(again, planes=store.planes, model=model)
         then, now = (Journal(each / HOME).facts for each in (place, again))
         shown: list[Any] = [zarr.open_array(each / "0", mode="r") for each in (place, again)]

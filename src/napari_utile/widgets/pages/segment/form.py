@@ -96,7 +96,8 @@ class SegmentForm(QWidget):
         self.train = push_button("Train…", "Teach the model your cells by a few painted ones.")
         self.methods = push_button(
             "Copy methods text",
-            "Copy a paragraph for a paper: versions, model, settings, share of edited cells.",
+            "Copy a paragraph for a paper: versions, model, settings, share of edited cells. It tells of cells "
+            "that were made in this window; of a result on disk its recipe tells.",
         )
         self.load = push_button(
             "Load settings", "Take the settings of a saved file, or of the recipe of a result."

@@ -10,10 +10,11 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.provenance.recipe import Recipe, recipe_from_json
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.words import counted
 from napari_utile.session.cell_filter import numeric_columns
-from napari_utile.session.methods import Found, edited_share, methods_text
+from napari_utile.session.methods import Found, edited_share, methods_of_views, methods_text
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.results import (
     SegmentRequest,
@@ -33,8 +34,8 @@ from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place, place_of
-from napari_utile.widgets.viewer.linked_layers import linked_stack_of
-from napari_utile.widgets.viewer.own_pictures import CELLS, image_of
+from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_of
+from napari_utile.widgets.viewer.own_pictures import CELLS, image_of, recipe_in
 from napari_utile.widgets.viewer.result_layers import is_of_planes, own_layer, slider_columns
 from napari_utile.widgets.viewer.source import Source, on_screen
 from napari_utile.widgets.worker import run_job
@@ -125,7 +126,13 @@ class Keeping:
 
     def copy_methods(self) -> None:
         """Copy a paragraph for a paper on the result on screen, and on all planes that were segmented like it."""
-        shown = on_screen(self._viewer, self._session)
+        shown, cells = on_screen(self._viewer, self._session), self._session.cells
+        if shown is not None and (recipe := recipe_of_views(cells, shown[0])) is not None:
+            stack = linked_stack_of(cells)
+            assert stack is not None
+            text = methods_of_views(recipe, card_of(recipe.params.model), stack.record.total, _edited(stack))
+            self._status.copied(text, what="The paragraph")
+            return
         if shown is None or (result := self._session.result_of(shown[0], shown[1].key)) is None:
             self._status.problem("There is no result on screen: press Segment first.")
             return
@@ -140,11 +147,9 @@ class Keeping:
         planes = len(of_planes)
         stack = linked_stack_of(cells)
         if cells is not None and stack is not None and image_of(cells) is source:
-            untouched = not stack.record.by_hand and stack.is_as_made()
-            edited = edited_share([]) if untouched else "Cells were edited by hand."
             axis = "through z" if stack.axis == "Z" else "over time"
             what = counted(stack.record.total, "object" if stack.axis == "Z" else "track")
-            return Found([made for _, made in alike], planes, edited, f"{what} {axis}")
+            return Found([made for _, made in alike], planes, _edited(stack), f"{what} {axis}")
         if not is_of_planes(cells, source, place):
             return Found([made for _, made in alike], planes)
         kept = [(made, _cells_in(cells, each, made)) for each, made in alike]
@@ -160,6 +165,17 @@ class Keeping:
             self._status.say(text, kind)
         except RuntimeError:  # the dock was closed meanwhile
             show_info(text)
+
+
+def recipe_of_views(cells: Any, image: Any) -> Recipe | None:
+    """Return the recipe of objects that were found in three views of an image; None for other cells."""
+    recipe = recipe_in(cells.metadata) if linked_stack_of(cells) and image_of(cells) is image else None
+    return recipe_from_json(recipe, cells.name) if recipe and recipe.get("volume") else None
+
+
+def _edited(stack: LinkedStack) -> str:
+    untouched = not stack.record.by_hand and stack.is_as_made()
+    return edited_share([]) if untouched else "Some were edited by hand."
 
 
 def _cells_in(layer: Any, place: Place, result: SegmentResult) -> np.ndarray[Any, Any] | None:

@@ -23,7 +23,7 @@ from napari_utile.widgets.pages.segment.diameter_tool import DiameterTool
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.growing import Growing
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
-from napari_utile.widgets.pages.segment.keeping import Keeping
+from napari_utile.widgets.pages.segment.keeping import Keeping, recipe_of_views
 from napari_utile.widgets.pages.segment.made_planes import MadePlanes
 from napari_utile.widgets.pages.segment.pictures import Pictures
 from napari_utile.widgets.pages.segment.plane_run import PlaneRun
@@ -353,7 +353,8 @@ class SegmentPage(Page):
         table = None if stack is None else stack.table
         if stack and table and shown is not None and image_of(cells) is shown[0]:
             self.form.show_linked(table, stack.axis)
-            self.form.methods.setEnabled(result is not None)
+            of_views = recipe_of_views(cells, shown[0]) is not None
+            self.form.methods.setEnabled(of_views or result is not None)
             return
         if result is None or shown is None:
             self.form.show_result(None)

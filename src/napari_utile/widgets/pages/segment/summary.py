@@ -72,14 +72,16 @@ def summary_of_linked(rows: Mapping[str, Any], axis: str) -> str:
     count = len(rows["index"])
     if axis == "T":
         said = f"{counted(count, 'track')}, {counted(int(np.sum(rows['divides'])), 'division')}"
-        return (
-            f"{said}, {three_digits(float(np.median(rows['frames'])))} frames long (median)."
-            if count
-            else f"{said}."
-        )
+        return f"{said}, {_median(rows['frames'], 'frame')} long (median)." if count else f"{said}."
     if not count:
         return "No objects are left."
     column = next((name for name in rows if name.startswith("volume_") and name != "volume_px"), "volume_px")
     unit = column.removeprefix("volume_").removesuffix("3").replace("um", "µm")
-    volume, planes = (three_digits(float(np.median(rows[name]))) for name in (column, "planes"))
-    return f"{counted(count, 'object')}, median volume {volume} {unit}³, in {planes} planes (median)."
+    volume = three_digits(float(np.median(rows[column])))
+    planes = _median(rows["planes"], "plane")
+    return f"{counted(count, 'object')}, median volume {volume} {unit}³, in {planes} (median)."
+
+
+def _median(numbers: Any, noun: str) -> str:
+    number = three_digits(float(np.median(numbers)))
+    return f"{number} {noun}{'' if number == '1' else 's'}"
