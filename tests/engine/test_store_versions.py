@@ -136,6 +136,17 @@ def test_conflicts_are_refused(made) -> None:
         undo_version(place, [plane])
 
 
+def test_values_that_are_no_ids_are_refused_before_anything_is_written(made) -> None:
+    place, plane, _ = made
+    before, part = contents(place), read_part(place, 0, WINDOW)
+    for value in (-1, 0.5):
+        edited = part.astype(type(value))
+        edited[5, 5] = value
+        with pytest.raises(UtileError, match=f"must hold whole numbers from 0 .* up, got {value}"):
+            write_part(place, 0, WINDOW, part, edited, [plane])
+    assert contents(place) == before
+
+
 def test_cells_that_reach_beyond_the_part_are_counted(made) -> None:
     place, plane, _ = made
     labels = labels_in(place)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
-from napari_utile.engine.files.label_planes import labels_in
+from napari_utile.engine.files.label_planes import labels_in, whole_numbers
 from napari_utile.engine.files.names import STORE_RECIPE
 from napari_utile.engine.files.tables import read_columns, write_table
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
@@ -115,9 +115,11 @@ def write_part(
     Raises
     ------
     UtileError
-        If nothing differs, the part has changed in the store meanwhile, or something else writes the store.
+        If nothing differs, a value is no id, the part has changed in the store meanwhile, or something else writes the
+        store.
     """
     refuse_unfinished(place)
+    after = whole_numbers(after, f"The part of {place.name}")
     plan = load_plan(place)
     opened = tuple(planes) or planes_of(plan)
     with only_run(place / HOME, place.name):
