@@ -144,6 +144,40 @@ def _rgba(colour):
     return [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] + [1]
 
 
+def test_colours_by_a_measurement_stay_until_a_class_is_given_or_the_keys_are_turned_on(viewer, page, qtbot):
+    layer, classes = viewer.layers["cells"], page.form.classes
+    viewer.layers.selection.active = layer
+    measure_active_labels(viewer)
+    qtbot.waitUntil(lambda: "area_px" in layer.features, timeout=WAIT)
+    tab = open_plots(viewer)
+    classes.on.setChecked(True)
+    layer.selected_label = 1
+    classes.give(1)
+    assert tab.colours.currentText() == "class"
+    assert np.allclose(layer.get_color(1), _rgba(CLASS_COLOURS[0]), atol=0.01)
+
+    tab.colours.setCurrentText("area_px")
+    tab.colours.activated.emit(tab.colours.currentIndex())
+    layer.data_setitem((np.array([50, 50]), np.array([50, 51])), 4)
+    qtbot.waitUntil(lambda: layer.features["area_px"].max() == 227, timeout=WAIT)
+    QTest.qWait(100)
+    assert tab.colours.currentText() == "area_px"
+    assert "225 to yellow 227" in tab.status.text()
+    yellow, blue = layer.get_color(4), layer.get_color(1)
+    assert yellow[0] > 0.9 > blue[0]
+
+    layer.selected_label = 2
+    classes.give(2)
+    assert tab.colours.currentText() == "class"
+    assert np.allclose(layer.get_color(2), _rgba(CLASS_COLOURS[1]), atol=0.01)
+    tab.colours.setCurrentText("each cell")
+    tab.colours.activated.emit(tab.colours.currentIndex())
+    classes.on.setChecked(False)
+    assert tab.colours.currentText() == "each cell"
+    classes.on.setChecked(True)
+    assert tab.colours.currentText() == "class"
+
+
 def test_without_the_classes_and_on_other_pages_the_keys_are_napari_s(viewer, page, qtbot):
     layer, classes = viewer.layers["cells"], page.form.classes
     click_and_press(viewer, page, qtbot, (27, 27), Qt.Key.Key_2)

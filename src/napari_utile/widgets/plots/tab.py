@@ -20,12 +20,13 @@ from napari_utile.widgets.parts.room import room_for
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.plots.filtering import erase, is_by_plane, taken_rows
 from napari_utile.widgets.plots.plots import Histogram, Scatter
-from napari_utile.widgets.viewer.cell_colours import colour_by, coloured_by
+from napari_utile.widgets.viewer.cell_colours import colour_by, colour_limits, coloured_by
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import give_keys_to_canvas, place_of, plain_viewer, session_of
 from napari_utile.widgets.viewer.regions import go_to
 
 _KINDS = (("smaller than", "smaller"), ("larger than", "larger"), ("touching the border", "border"))
+_OWN = "each cell"
 _MOST_DECIMALS = 15
 _NOTHING = "There is no table of these cells yet: press Segment, or Table where you have cells."
 
@@ -97,6 +98,7 @@ class PlotsTab(QWidget):
         if layer is not None:
             self._layer_connections.connect(layer.events.selected_label, self._show_chosen)
             self._layer_connections.connect(layer.events.features, self._show_table)
+            self._layer_connections.connect(layer.events.colormap, self._show_colours)
         self._show_table()
 
     def _show_table(self, _: object = None) -> None:
@@ -106,13 +108,11 @@ class PlotsTab(QWidget):
             _fill(combo, names, first)
         layer = self._session.cells
         classed = layer is not None and CLASS in layer.features
-        _fill(self.colours, ["each cell", *([CLASS] if classed else []), *names], "each cell")
-        if layer is not None and coloured_by(layer) in ("", *names, CLASS):
-            self.colours.setCurrentText(coloured_by(layer) or "each cell")
+        _fill(self.colours, [_OWN, *([CLASS] if classed else []), *names], _OWN)
         by_plane = layer is not None and bool(names) and is_by_plane(layer, place_of(layer, self._viewer))
         self.every_plane.setVisible(by_plane)
         self.setEnabled(bool(names))
-        self.status.say("" if names else _NOTHING)
+        self._show_colours()
         if self.column.currentText() != had:
             self._column_chosen()
         else:
@@ -177,15 +177,17 @@ class PlotsTab(QWidget):
 
     def _colour(self) -> None:
         layer, chosen = self._session.cells, self.colours.currentText()
-        if layer is None:
-            return
-        column = "" if chosen == "each cell" else chosen
-        limits = colour_by(self._viewer, layer, column, self._session.classes)
-        self.status.say(
-            ""
-            if limits is None
-            else f"Dark blue {three_digits(limits[0])} to yellow {three_digits(limits[1])}."
-        )
+        if layer is not None:
+            colour_by(self._viewer, layer, "" if chosen == _OWN else chosen)
+
+    def _show_colours(self, _: object = None) -> None:
+        """Say what the colours of the cells are, whoever chose them."""
+        layer, said = self._session.cells, "" if self.column.count() else _NOTHING
+        if layer is not None:
+            self.colours.setCurrentText(coloured_by(layer) or _OWN)
+            if said == "" and (limits := colour_limits(layer)) is not None:
+                said = f"Dark blue {three_digits(limits[0])} to yellow {three_digits(limits[1])}."
+        self.status.say(said)
 
     def _rows(self, some: NDArray[np.bool_] | None = None) -> dict[str, Any]:
         """Give the rows of the plane on screen, perhaps only some."""

@@ -1,7 +1,6 @@
 """Cells coloured by a column of their table, and back to a colour for each."""
 
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import napari.layers
@@ -9,10 +8,11 @@ import napari.viewer
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 
+from napari_utile.engine.arrays import Float64Array
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.plane_rows import of_other_planes
 from napari_utile.widgets.viewer.cell_tables import plane_columns
-from napari_utile.widgets.viewer.layers import plain_viewer, slider_name
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of, slider_name
 
 CLASS_COLOURS = (
     "#e69f00",
@@ -27,92 +27,101 @@ CLASS_COLOURS = (
 )
 """Of the first class, the second ...: by Okabe and Ito, told apart by the colour-blind as well."""
 _NO_CLASS = "#60606080"
-_before: weakref.WeakKeyDictionary[Any, tuple[Any, str]] = weakref.WeakKeyDictionary()
-"""For a coloured layer: its own colours, and the column."""
-_following: weakref.WeakKeyDictionary[Any, Callable[..., None]] = weakref.WeakKeyDictionary()
-"""For a coloured layer whose rows say their plane: what colours it anew when another plane is shown."""
+_coloured: "weakref.WeakKeyDictionary[Any, _Colours]" = weakref.WeakKeyDictionary()
 
 
 def coloured_by(layer: napari.layers.Labels) -> str:
     """Return the column that gives a layer its colours, "" where each cell has its own."""
-    return _before[layer][1] if layer in _before else ""
+    colours = _colours_of(layer)
+    return colours.column if colours is not None and colours.column in layer.features else ""
 
 
-def colour_by(
-    viewer: napari.viewer.Viewer, layer: napari.layers.Labels, column: str, classes: tuple[str, ...] = ()
-) -> tuple[float, float] | None:
-    """Colour the cells of a layer by a column of its table; "" gives back the colours that it had.
+def colour_limits(layer: napari.layers.Labels) -> tuple[float, float] | None:
+    """Return the values of the first and the last colour; None unless cells are coloured by a measurement."""
+    column = coloured_by(layer)
+    return None if column in ("", CLASS) else _limits(np.asarray(layer.features[column], dtype=float))
 
-    Where rows say their plane, the colours are those of the plane on screen, whichever that is.
+
+def colour_by(viewer: napari.viewer.Viewer, layer: napari.layers.Labels, column: str) -> None:
+    """Colour the cells of a layer by a column of its table from now on; "" gives back the colours that it had.
+
+    The colours follow the table. Where rows say their plane, they are those of the plane on screen, whichever that is.
+    Where the column goes, or the user chooses other colours, that ends.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
     layer : Labels layer
-    classes : tuple of str
-        Names of the classes, in the order of `CLASS_COLOURS`, for the column of classes.
-
-    Returns
-    -------
-    (float, float), optional
-        The values of the first and the last colour; None for classes.
     """
-    if not column:
-        if layer in _before:
-            layer.colormap = _before.pop(layer)[0]
-        _follow(viewer, layer, None)
-        return None
-    if layer not in _before:
-        _before[layer] = layer.colormap, column
-    _before[layer] = _before[layer][0], column
-    by_plane = {slider_name(layer, axis) for axis in range(layer.ndim)} & {*layer.features}
-    _follow(viewer, layer, (column, classes) if by_plane else None)
-    return _colour(viewer, layer, column, classes)
+    colours = _colours_of(layer)
+    if column:
+        if colours is None:
+            colours = _coloured[layer] = _Colours(plain_viewer(viewer), layer)
+        colours.column = column
+        colours.show()
+    elif colours is not None:
+        del _coloured[layer]
+        layer.colormap = colours.own
 
 
-def _follow(viewer: Any, layer: Any, wanted: tuple[str, tuple[str, ...]] | None) -> None:
-    """Colour a layer anew whenever the viewer shows another plane, or no longer."""
-    viewer = plain_viewer(viewer)
-    shown = viewer.dims.events.current_step
-    if layer in _following:
-        shown.disconnect(_following.pop(layer))
-    if wanted is None:
-        return
-    held, on = weakref.ref(layer), weakref.ref(viewer)
+def _colours_of(layer: Any) -> "_Colours | None":
+    """Return what colours a layer; None where nothing does, or somebody gave it other colours since."""
+    colours = _coloured.get(layer)
+    return colours if colours is not None and layer.colormap is colours.shown else None
 
-    def colour(_: object = None) -> None:
-        layer, viewer = held(), on()
+
+class _Colours:
+    """The colours of a layer by a column, anew whenever its table changes or the viewer shows another plane."""
+
+    def __init__(self, viewer: Any, layer: Any) -> None:
+        self.own = self.shown = layer.colormap
+        self.column = ""
+        self._viewer, self._layer = weakref.ref(viewer), weakref.ref(layer)
+        layer.events.features.connect(self.show)
+        viewer.dims.events.current_step.connect(self._plane_changed)
+
+    def show(self, _: object = None) -> None:
+        layer, viewer = self._layer(), self._viewer()
+        if layer is None or viewer is None or _colours_of(layer) is not self:
+            return
+        if self.column in layer.features:
+            self.shown = _colormap(viewer, layer, self.column)
+            layer.colormap = self.shown
+        else:
+            colour_by(viewer, layer, "")
+
+    def _plane_changed(self, _: object = None) -> None:
+        layer, viewer = self._layer(), self._viewer()
         if layer is None or viewer is None or layer not in viewer.layers:
             return
-        if coloured_by(layer) == wanted[0]:
-            _colour(viewer, layer, *wanted)
-
-    _following[layer] = colour
-    shown.connect(colour)
+        if {slider_name(layer, axis) for axis in range(layer.ndim)} & {*layer.features}:
+            self.show()
 
 
-def _colour(viewer: Any, layer: Any, column: str, classes: tuple[str, ...]) -> tuple[float, float] | None:
+def _colormap(viewer: Any, layer: Any, column: str) -> DirectLabelColormap:
     table = layer.features
     here = ~of_other_planes(table, plane_columns(layer, viewer))
     ids = [int(label) for label in np.asarray(table["index"])[here]]
-    limits = None
     if column == CLASS:
-        known = dict(zip(classes, CLASS_COLOURS, strict=False))
+        known = dict(zip(session_of(viewer).classes, CLASS_COLOURS, strict=False))
         colours: list[Any] = [known.get(word, _NO_CLASS) for word in np.asarray(table[CLASS])[here]]
     else:
-        limits, every = _by_value(np.asarray(table[column], dtype=float))  # of all planes
+        every = _by_value(np.asarray(table[column], dtype=float))  # of all planes
         colours = [colour for colour, shown in zip(every, here, strict=True) if shown]
     shown: dict[int | None, Any] = {None: _NO_CLASS, 0: "transparent", **dict(zip(ids, colours, strict=True))}
-    layer.colormap = DirectLabelColormap(color_dict=shown)
-    return limits
+    return DirectLabelColormap(color_dict=shown)
 
 
-def _by_value(values: np.ndarray[Any, Any]) -> tuple[tuple[float, float], list[Any]]:
+def _limits(values: Float64Array) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
+def _by_value(values: Float64Array) -> list[Any]:
+    low, high = _limits(values)
     share = (values - low) / (high - low or 1.0)
     mapped = ensure_colormap("viridis").map(np.nan_to_num(share))
-    return (low, high), [
+    return [
         tuple(colour) if known else _NO_CLASS
         for colour, known in zip(mapped, np.isfinite(values), strict=True)
     ]

@@ -51,7 +51,7 @@ class CellClasses(QWidget):
         column(self.on, self._grid, self.more, on=self)
         for name in session.classes:
             self._add_row(name)
-        self.on.toggled.connect(self._switch)
+        self.on.toggled.connect(self._turned)
         self.more.clicked.connect(self._add_class)
         self._connections = Connections(self)
         self._connections.connect(session.events.cells, self._cells_changed)
@@ -70,6 +70,7 @@ class CellClasses(QWidget):
         name = self._session.classes[number - 1] if number else ""
         where = plane_columns(layer, self._viewer)
         layer.features = with_class(dict(layer.features.items()), label, name, where)
+        self._colour()
         self._show()
         self.given.emit(label)
         self.said.emit(f"Cell {label}: {name or 'no class'}.", "good")
@@ -84,7 +85,12 @@ class CellClasses(QWidget):
         while self._keys:
             self._keys.pop().give_back()
 
-    def _switch(self, _: object = None) -> None:
+    def _turned(self, on: bool) -> None:
+        self._switch()
+        if on:
+            self._colour()
+
+    def _switch(self) -> None:
         self.give_back()
         if not self.on.isChecked() or self._covered:
             return
@@ -105,14 +111,19 @@ class CellClasses(QWidget):
         table = {} if layer is None else dict(layer.features.items())
         for count, number in zip(self.counts, class_counts(table, self._session.classes), strict=True):
             count.setText(str(number))
-        if layer is not None and CLASS in table and (self.on.isChecked() or coloured_by(layer) == CLASS):
-            colour_by(self._viewer, layer, CLASS, self._session.classes)
+
+    def _colour(self) -> None:
+        layer = self._session.cells
+        if layer is not None and CLASS in layer.features:
+            colour_by(self._viewer, layer, CLASS)
 
     def _add_class(self) -> None:
         name = f"class {len(self.names) + 1}"
         self._session.classes = (*self._session.classes, name)
         self._add_row(name)
         self._switch()
+        if self._session.cells is not None and coloured_by(self._session.cells) == CLASS:
+            self._colour()  # there may be cells of this name
 
     def _add_row(self, name: str) -> None:
         row = len(self.names)
