@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 import zarr
 from napari.components import ViewerModel
+from napari.layers._source import layer_source
 from npe2 import PluginManager
 from qtpy.QtCore import Qt
 
 import napari_utile.session.store_jobs as store_jobs
+from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.session.kept_edits import KeptEdits
 from napari_utile.widgets.files.reader import open_ome_zarr
+from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import session_of
-from pages import page_of, slide
+from pages import finish, page_of, slide
 
 WAIT = 120_000
 
@@ -96,12 +100,18 @@ def test_what_is_left_or_removed_changes_nothing(opened, qtbot) -> None:
     np.testing.assert_array_equal(stored(place), before)
 
 
+def test_layers_of_other_kinds_are_closed_as_ever(opened) -> None:
+    _, viewer, _ = opened
+    others = [viewer.add_shapes([np.eye(2) * 9]), viewer.add_points([[1, 2]])]
+    for layer in others:
+        viewer.layers.remove(layer)
+    assert [layer.name for layer in viewer.layers] == ["slide", "slide instances"]
+
+
 def test_a_store_that_was_opened_as_a_file_is_edited_too(opened, qtbot) -> None:
     page, viewer, place = opened
     session = session_of(viewer)
     viewer.layers.remove(session.cells)
-    from napari.layers._source import layer_source
-
     _, (data, options, _) = open_ome_zarr(str(place))
     with layer_source(path=str(place)):
         layer = viewer.add_labels(data, **options)
@@ -175,3 +185,37 @@ def test_what_is_painted_while_a_part_is_written_is_kept_and_can_be_written_next
     np.testing.assert_array_equal(stored(place), np.where(first == 5, 0, first))
     assert part not in viewer.layers
     assert session.cells is whole
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["the result is open", "the part alone"])
+def test_a_part_that_was_restored_after_a_crash_is_written_back(opened, qtbot, shown) -> None:
+    page, viewer, place = opened
+    before = stored(place)
+    press(qtbot, page, "edit")
+    part = session_of(viewer).cells
+    part.data_setitem(np.nonzero(part.data == 3), 0)
+    about = user_model_folder() / "edits"
+    qtbot.waitUntil(lambda: any(about.glob("*/edits.json")), timeout=WAIT)
+    [folder] = about.iterdir()
+
+    other = ViewerModel()
+    other.add_image(viewer.layers["slide"].data, name="slide", scale=(0.5, 0.5))
+    again = page_of(other, "segment", qtbot)
+    again.dock.show()
+    whole = None
+    if shown:
+        _, (data, options, _) = open_ome_zarr(str(place))
+        with layer_source(path=str(place)):
+            whole = other.add_labels(data, **options)
+    finish(qtbot, edits_of(other).restore(KeptEdits(folder, part.name, 0.0)))
+    session_of(other).cells = back = other.layers[part.name]
+    assert again.form.edit_store.write.isVisible()
+    press(qtbot, again, "write")
+    assert again.form.status.text() == "Written back into slide.cells.ome.zarr: 1 cell changed."
+    np.testing.assert_array_equal(stored(place), np.where(before == 3, 0, before))
+    assert back not in other.layers
+    assert session_of(other).cells is whole
+    assert whole is None or not (np.asarray(whole.data[0]) == 3).any()
+
+    press(qtbot, page, "write")  # what was opened before that
+    assert "has changed in slide.cells.ome.zarr since it was opened" in page.form.status.text()

@@ -1,7 +1,7 @@
 """Parts of a result on disk, edited in memory and written back: napari edits no pyramids."""
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,19 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.tables import read_columns
+from napari_utile.engine.parameters import from_json
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.pixels import seen_of
+from napari_utile.engine.planes.pixels import seen_of, sha256_of
 from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.table import path_of_table
-from napari_utile.engine.store.versions import Version, read_part, undo_version, versions_of, write_part
+from napari_utile.engine.store.versions import (
+    Version,
+    changed_meanwhile,
+    read_part,
+    undo_version,
+    versions_of,
+    write_part,
+)
 from napari_utile.engine.windows import Window
 from napari_utile.session.store_tables import features_of
 
@@ -22,29 +30,64 @@ MOST_EDITED = 4096
 """Rows and columns of a part, at most."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class StorePart:
-    """A part of a store's labels as it was read.
+    """Which part of a store is edited, as JSON can hold it: it goes with the layer, also through a crash.
 
     Attributes
     ----------
+    store : str
+        Where the store is.
     plane : int
-        Which of the store's planes.
-    window : Window
-        In pixels of the store.
+        Which of its planes.
+    bounds : ((int, int), (int, int))
+        Rows and columns, in pixels of the store.
+    seen : str
+        SHA-256 of the labels as they were read.
+    """
+
+    store: str
+    plane: int
+    bounds: tuple[tuple[int, int], ...]
+    seen: str
+
+    @property
+    def place(self) -> Path:
+        """Where the store is."""
+        return Path(self.store)
+
+    @property
+    def window(self) -> Window:
+        """In pixels of the store."""
+        return Window(*(slice(start, stop) for start, stop in self.bounds))
+
+
+def part_in(kept: Mapping[str, Any], shape: Sequence[int]) -> StorePart | None:
+    """Return the part of a store that labels of a shape are, by what outlives their layer; None where they are none."""
+    try:
+        part: StorePart = from_json(StorePart, kept["part"])
+        return part if part.window.shape == tuple(shape[-2:]) else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedPart:
+    """A part of a store as it was read.
+
+    Attributes
+    ----------
     labels : (y, x) int32 array
     features : dict of str to (N,) arrays
         The rows of the store's table that are of cells in the part; empty where it has none.
     """
 
-    place: Path
-    plane: int
-    window: Window
+    part: StorePart
     labels: NDArray[np.int32]
     features: dict[str, NDArray[Any]]
 
 
-def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generator[None, None, StorePart]:
+def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generator[None, None, OpenedPart]:
     """Read a part of a store.
 
     Parameters
@@ -63,7 +106,8 @@ def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generato
     yield
     table = read_columns(path_of_table(place, plan.planes[plane]))
     here = np.isin(table["index"], labels) if table else np.zeros(0, bool)
-    return StorePart(place, plane, window, labels, {name: column[here] for name, column in table.items()})
+    part = StorePart(str(place.absolute()), plane, window.bounds, sha256_of(labels))
+    return OpenedPart(part, labels, {name: column[here] for name, column in table.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +120,14 @@ class WrittenPart:
         Of all cells of the store.
     labels : (y, x) int32 array
         The part as the store holds it now: cells that were new in it have other ids than they were painted with.
+    part : StorePart
+        What is to be written next.
     """
 
     version: Version
     table: dict[str, NDArray[Any]]
     labels: NDArray[np.int32]
+    part: StorePart
 
 
 def write_back_job(
@@ -106,12 +153,16 @@ def write_back_job(
     """
     yield
 
-    plan = load_plan(part.place)
-    version = write_part(
-        part.place, part.plane, part.window, part.labels, edited, _planes(plan, part.place, image)
+    place, plane, window = part.place, part.plane, part.window
+    plan = load_plan(place)
+    before = read_part(place, plane, window)
+    if sha256_of(before) != part.seen:
+        raise changed_meanwhile(place)
+    version = write_part(place, plane, window, before, edited, _planes(plan, place, image))
+    labels = read_part(place, plane, window)
+    return WrittenPart(
+        version, features_of(place, plan, sliders), labels, replace(part, seen=sha256_of(labels))
     )
-    table = features_of(part.place, plan, sliders)
-    return WrittenPart(version, table, read_part(part.place, part.plane, part.window))
 
 
 def with_stored_ids(

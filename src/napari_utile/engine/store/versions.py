@@ -125,7 +125,7 @@ def write_part(
     with only_run(place / HOME, place.name):
         _put_back(place, plan, opened)
         if not np.array_equal(read_part(place, plane, window), before):
-            raise UtileError(f"This part has changed in {place.name} since it was opened: open it again.")
+            raise changed_meanwhile(place)
         box = Window.of_mask(np.asarray(after != before))
         if box is None:
             raise UtileError("Nothing was changed in this part.")
@@ -162,6 +162,11 @@ def write_part(
         make_durable([write_beside(folder / _RECORD, lambda file: file.write(text))])
         _note_in_recipe(place)
         return record
+
+
+def changed_meanwhile(place: Path) -> UtileError:
+    """Say that a part of a store is another one than was edited."""
+    return UtileError(f"This part has changed in {place.name} since it was opened: open it again.")
 
 
 def undo_version(place: Path, planes: Sequence[ImagePlane] = ()) -> Version:

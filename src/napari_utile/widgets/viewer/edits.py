@@ -66,6 +66,18 @@ class Edits(QObject):
         """Count the edits of a layer so far."""
         return self._counts.get(layer, 0)
 
+    def note(self, layer: Any) -> None:
+        """Say that a layer, or what is kept with it, was edited."""
+        viewer = self._viewer()
+        if viewer is None or not is_cells(layer):
+            return
+        self._versions.setdefault(layer, version_of(viewer, layer))
+        self._counts[layer] = self.count(layer) + 1
+        self._later.start()
+        if not self._soon.isActive():
+            self._soon.start()
+        self.edited.emit(layer)
+
     def saved(self, layer: Any, count: int) -> None:
         """Say that a layer was saved as it was after so many edits: they need not be kept any longer."""
         if layer in self._folders and self.count(layer) == count:
@@ -107,7 +119,7 @@ class Edits(QObject):
             layer = _layer_of(labels)
             viewer.add_layer(layer)
             self._folders[layer] = kept.folder
-            self._edited(layer)
+            self.note(layer)
             self.keep()
 
         return run_job(read_job(kept), on_done=show, on_error=on_error, owner=self)
@@ -125,7 +137,7 @@ class Edits(QObject):
         def painted(_: object = None) -> None:
             painted_on = reference()
             if painted_on is not None:
-                self._edited(painted_on)
+                self.note(painted_on)
 
         def drawn(_: object = None) -> None:
             """Notice undo and redo, of which napari says only that the layer is drawn again."""
@@ -135,21 +147,10 @@ class Edits(QObject):
             version = version_of(viewer, changed)
             if version != self._versions.setdefault(changed, version):
                 self._versions[changed] = version
-                self._edited(changed)
+                self.note(changed)
 
         self._connections.connect(layer.events.paint, painted)
         self._connections.connect(layer.events.set_data, drawn)
-
-    def _edited(self, layer: Any) -> None:
-        viewer = self._viewer()
-        if viewer is None or not is_cells(layer):
-            return
-        self._versions.setdefault(layer, version_of(viewer, layer))
-        self._counts[layer] = self.count(layer) + 1
-        self._later.start()
-        if not self._soon.isActive():
-            self._soon.start()
-        self.edited.emit(layer)
 
     def _removed(self, event: Any) -> None:
         for known in (self._counts, self._kept, self._versions):

@@ -88,11 +88,13 @@ def recipe_in(metadata: Mapping[str, Any] | None) -> Any:
 def lasting(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what of a layer's metadata outlives it, as JSON: how its labels were made, linked and corrected.
 
+    Of a part of a store it says which one it is.
+
     It goes with copies and files of the labels. What the layer shows, and where, is of the layer alone.
     """
     kept = (metadata or {}).get(METADATA_KEY)
     known = kept if isinstance(kept, Mapping) else {}
-    return {key: known[key] for key in ("recipe", "recipes", "linking") if known.get(key)}
+    return {key: known[key] for key in ("recipe", "recipes", "linking", "part") if known.get(key)}
 
 
 def is_own(layer: napari.layers.Layer) -> bool:

@@ -1,9 +1,8 @@
 """Edit a part of a result on disk in a layer in memory, and write it back; napari edits no pyramids."""
 
-import weakref
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,11 @@ from napari_utile.session.state import Session
 from napari_utile.session.store_levels import CELLS, levels
 from napari_utile.session.store_parts import (
     MOST_EDITED,
+    OpenedPart,
     StorePart,
     WrittenPart,
     open_part_job,
+    part_in,
     undo_job,
     with_stored_ids,
     write_back_job,
@@ -35,25 +36,14 @@ from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
+from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_at, space_of, take_away
-from napari_utile.widgets.viewer.own_pictures import image_of, mark_own
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, image_of, lasting, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import Source, read_source
 from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, store_of
 from napari_utile.widgets.worker import OneJob, run_job
-
-
-@dataclass(frozen=True, eq=False)
-class _Opened:
-    """A part that is being edited, and the layer of the result that it is of."""
-
-    part: StorePart
-    whole: napari.layers.Labels
-
-
-_opened: weakref.WeakKeyDictionary[Any, _Opened] = weakref.WeakKeyDictionary()
-"""By the layer of the part; it outlives the dock."""
 
 
 class StoreEdit(OneJob, QWidget):
@@ -88,18 +78,18 @@ class StoreEdit(OneJob, QWidget):
     def follow(self, _: object = None) -> None:
         """Show what can be done with the chosen cells."""
         chosen = self._session.cells
-        opened = None if chosen is None else _opened.get(chosen)
+        part = _part_of(chosen)
         place = store_of(chosen)
         busy = self.running
-        self.setVisible(opened is not None or place is not None)
+        self.setVisible(part is not None or place is not None)
         for button in (self.write, self.leave):
-            button.setVisible(opened is not None)
-        self.edit.setVisible(opened is None)
-        self.undo.setVisible(opened is None and place is not None and written(place) > 0)
+            button.setVisible(part is not None)
+        self.edit.setVisible(part is None)
+        self.undo.setVisible(part is None and place is not None and written(place) > 0)
         for button in (self.edit, self.write, self.leave, self.undo):
             button.setEnabled(not busy)
-        if opened is not None:
-            self._label.setText(f"A part of {opened.part.place.name}: paint or click, then write it back.")
+        if part is not None:
+            self._label.setText(f"A part of {part.place.name}: paint or click, then write it back.")
         elif place is not None:
             self._label.setText(f"The cells are in {place.name} and are edited part by part.")
 
@@ -129,20 +119,21 @@ class StoreEdit(OneJob, QWidget):
         self._status.say("Opening…")
         self._run(
             open_part_job(place, in_store_order(whole, where.plane.steps), window),
-            lambda part: self._show(part, whole, where.plane),
+            lambda opened: self._show(opened, whole, where.plane),
         )
 
-    def _show(self, part: StorePart, whole: Any, plane: Any) -> None:
+    def _show(self, opened: OpenedPart, whole: Any, plane: Any) -> None:
+        part = opened.part
         space = space_of(whole, range(whole.ndim), plane.point(part.window.start))
         layer = Labels(
-            plane.expanded(part.labels.copy()),
+            plane.expanded(opened.labels),
             name=f"{whole.name} part",
             opacity=whole.opacity,
-            features=part.features,
+            features=opened.features,
             **space,
         )
         mark_own(layer, "instances", image_of(whole))
-        _opened[layer] = _Opened(part, whole)
+        _keep_part(layer, part)
         self._viewer.add_layer(layer)
         whole.visible = False
         if self._session.cells is whole:
@@ -154,29 +145,29 @@ class StoreEdit(OneJob, QWidget):
 
     def _write(self) -> None:
         layer: Any = self._session.cells
-        opened = _opened[layer]
-        edited = np.array(layer.data).reshape(opened.part.labels.shape)
+        part = _part_of(layer)
+        if part is None:
+            return
+        whole = _whole_of(self._viewer, part)
+        edited = np.array(layer.data).reshape(part.window.shape)
         self._status.say("Writing…")
         self._run(
-            write_back_job(
-                opened.part, edited, self._image(opened.whole), _sliders(opened.whole, self._viewer)
-            ),
-            lambda made: self._written(layer, opened, edited, made),
+            write_back_job(part, edited, self._image(whole), _sliders(whole, self._viewer)),
+            lambda made: self._written(layer, edited, made),
         )
 
-    def _written(
-        self, layer: Any, opened: _Opened, edited: NDArray[np.integer[Any]], made: WrittenPart
-    ) -> None:
+    def _written(self, layer: Any, edited: NDArray[np.integer[Any]], made: WrittenPart) -> None:
         now = np.asarray(layer.data).reshape(edited.shape)
         went_on = layer in self._viewer.layers and not np.array_equal(now, edited)
         if went_on:
-            _opened[layer] = replace(opened, part=replace(opened.part, labels=made.labels))
+            _keep_part(layer, made.part)
             _take_ids(layer, edited, made)
+            edits_of(self._viewer).note(layer)  # that it is another part now, too
         else:
-            _close(self._viewer, self._session, layer, opened)
-        _show_anew(opened.whole, opened.part.place, made.table)
+            _close(self._viewer, self._session, layer, made.part)
+        _show_anew(_whole_of(self._viewer, made.part), made.part.place, made.table)
         version = made.version
-        said = [f"Written back into {opened.part.place.name}: {counted(version.cells, 'cell')} changed."]
+        said = [f"Written back into {made.part.place.name}: {counted(version.cells, 'cell')} changed."]
         if version.cut:
             said.append(f"{version.cut} of them reach beyond this part and changed only inside it.")
         if went_on:
@@ -185,13 +176,14 @@ class StoreEdit(OneJob, QWidget):
 
     def _leave(self) -> None:
         layer = self._session.cells
-        _close(self._viewer, self._session, layer, _opened[layer])
-        self._status.say("Closed; the result on disk is as it was.")
-        self.follow()
+        if (part := _part_of(layer)) is not None:
+            _close(self._viewer, self._session, layer, part)
+            self._status.say("Closed; the result on disk is as it was.")
+            self.follow()
 
     def _removed(self, event: Any) -> None:
-        if event.value in _opened:
-            _close(self._viewer, self._session, event.value, _opened[event.value])
+        if (part := _part_of(event.value)) is not None:
+            _close(self._viewer, self._session, event.value, part)
             self.follow()
 
     # Undoing.
@@ -213,10 +205,12 @@ class StoreEdit(OneJob, QWidget):
 
     def _image(self, whole: Any) -> tuple[ImagePlane, ...]:
         """Take the planes of the chosen image that lie where those of a result do, in the order of its store."""
-        outer = outer_of(whole)
-        at = [outer.index(axis) for axis in sorted(each for each in outer if each is not None)]
         try:
             source = read_source(self._viewer, self._session)
+            if whole is None:  # it is not open; other planes than the store's are noticed when they are used
+                return tuple(plane_at(source.layer, each) for each in source.place.every)
+            outer = outer_of(whole)
+            at = [outer.index(axis) for axis in sorted(each for each in outer if each is not None)]
             return tuple(
                 plane_at(source.layer, _place_at(source, whole, at, steps))
                 for steps in np.ndindex(*(whole.data[0].shape[axis] for axis in at))
@@ -245,18 +239,41 @@ def _place_at(source: Source, whole: Any, axes: Sequence[int], steps: Sequence[i
 
 def _sliders(whole: Any, viewer: napari.viewer.Viewer) -> list[str]:
     """Name the columns of the layer's table that say in which plane a cell lies."""
+    if whole is None:
+        return []
     return in_store_order(whole, list(slider_columns(whole, place_of(whole, viewer).plane)))
 
 
-def _close(viewer: napari.viewer.Viewer, session: Session, layer: Any, opened: _Opened) -> None:
+def _part_of(layer: Any) -> StorePart | None:
+    """Return the part of a store that a layer shows, also where it was opened before a crash; None for others."""
+    if not isinstance(layer, Labels) or layer.multiscale:
+        return None
+    return part_in(lasting(layer.metadata), layer.data.shape)
+
+
+def _keep_part(layer: Any, part: StorePart | None) -> None:
+    """Let a layer be a part of a store, or no longer."""
+    own = {**layer.metadata.get(METADATA_KEY, {}), "part": part and asdict(part)}
+    layer.metadata = {**layer.metadata, METADATA_KEY: own}
+
+
+def _whole_of(viewer: napari.viewer.Viewer, part: StorePart) -> Any:
+    """Return the layer that shows the store of a part; None where none does."""
+    place = part.place.resolve()
+    stores = ((layer, store_of(layer)) for layer in viewer.layers)
+    return next((layer for layer, store in stores if store is not None and store.resolve() == place), None)
+
+
+def _close(viewer: napari.viewer.Viewer, session: Session, layer: Any, part: StorePart) -> None:
     """Take a part away, if the user has not, and show the result that it is of."""
     elsewhere = session.clicking and session.cells is not None and session.cells is not layer
-    _opened.pop(layer, None)
+    _keep_part(layer, None)
     take_away(viewer, layer)
-    if opened.whole in viewer.layers:
-        opened.whole.visible = True
+    whole = _whole_of(viewer, part)
+    if whole is not None:
+        whole.visible = True
         if not elsewhere:
-            session.cells = opened.whole
+            session.cells = whole
 
 
 def _take_ids(layer: Any, edited: NDArray[np.integer[Any]], made: WrittenPart) -> None:
@@ -271,6 +288,8 @@ def _take_ids(layer: Any, edited: NDArray[np.integer[Any]], made: WrittenPart) -
 
 def _show_anew(whole: Any, place: Path, table: dict[str, Any]) -> None:
     """Read what is on screen from the disk again, past what napari keeps of arrays that are computed on demand."""
+    if whole is None:
+        return
     whole.data = levels(place, CELLS, outer_of(whole))
     if table:
         whole.features = table
