@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from napari_utile.session.cell_classes import with_class
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
+from napari_utile.widgets.viewer.layers import session_of
 from pages import finish, page_of
 
 
@@ -106,3 +107,23 @@ def test_the_button_table_measures_cells_that_have_none(qtbot: Any) -> None:
         viewer.dims.set_current_step(0, plane)
         qtbot.mouseClick(page.form.show_table, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda ids=ids: list(layer.features.get("index", ())) == ids, timeout=60_000)
+
+
+def test_plots_are_offered_where_the_chosen_cells_have_a_table(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    page = page_of(viewer, "segment", qtbot)
+    viewer.add_image(np.full((2, 20, 30), 7, np.uint8), name="image", axis_labels=("t", "y", "x"))
+    layer = viewer.add_labels(np.stack([cells(), cells()]), name="cells", axis_labels=("t", "y", "x"))
+    plots = page.form.show_plots
+    assert not plots.isEnabled()
+    layer.features = with_class({}, 8, "flat")
+    assert not plots.isEnabled(), "classes alone are no measurements"
+    qtbot.mouseClick(page.form.show_table, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(plots.isEnabled, timeout=60_000)
+    session_of(viewer).cells = other = viewer.add_labels(np.stack([cells(), cells()]), name="others")
+    assert not plots.isEnabled()
+    finish(qtbot, link_active_labels_t(viewer))
+    session_of(viewer).cells = viewer.layers["others tracks"]
+    assert plots.isEnabled()
+    session_of(viewer).cells = other
+    assert not plots.isEnabled()

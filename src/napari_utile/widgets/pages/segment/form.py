@@ -261,8 +261,7 @@ class SegmentForm(QWidget):
     def show_linked(self, rows: Mapping[str, Any], axis: str) -> None:
         """Say how many objects or tracks there are, by their table."""
         self.summary.setText(summary_of_linked(rows, axis))
-        for button in (self.show_table, self.show_plots):
-            button.setEnabled(len(rows["index"]) > 0)
+        self.show_table.setEnabled(len(rows["index"]) > 0)
 
     def show_result(
         self, rows: Mapping[str, Any] | None, result: SegmentResult | None = None, where: str = ""
@@ -281,7 +280,6 @@ class SegmentForm(QWidget):
         self.methods.setEnabled(rows is not None)
         some = rows is not None and len(rows["index"]) > 0
         self.show_table.setEnabled(some or (rows is None and self.save.isEnabled()))
-        self.show_plots.setEnabled(some)
 
 
 def _heading(text: str) -> QLabel:

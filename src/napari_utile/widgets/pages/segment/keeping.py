@@ -25,12 +25,13 @@ from napari_utile.session.results import (
 )
 from napari_utile.session.state import Session
 from napari_utile.session.store_command import store_command_job
+from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
 from napari_utile.widgets.preferences import results_folder
-from napari_utile.widgets.tabs import show_table
+from napari_utile.widgets.tabs import open_plots, show_table
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place, place_of
@@ -58,6 +59,21 @@ class Keeping:
         form.show_table.clicked.connect(lambda _: self.show_table())
         form.save.clicked.connect(lambda _: self.save())
         form.methods.clicked.connect(lambda _: self.copy_methods())
+        form.show_plots.clicked.connect(lambda _: open_plots(viewer))
+        self._connections, self._cells_events = Connections(page), Connections(page)
+        self._connections.connect(session.events.cells, self._cells_changed)
+        self._cells_changed()
+
+    def _cells_changed(self, _: object = None) -> None:
+        self._cells_events.disconnect_all()
+        if self._session.cells is not None:
+            self._cells_events.connect(self._session.cells.events.features, self._offer_plots)
+        self._offer_plots()
+
+    def _offer_plots(self, _: object = None) -> None:
+        """Offer plots where the chosen cells, which they show, have a table."""
+        table = {} if self._session.cells is None else self._session.cells.features
+        self._form.show_plots.setEnabled(len(table) > 0 and bool(numeric_columns(table)))
 
     def save(self, path: str = "") -> None:
         """Save the chosen cells, their table and their recipe beside each other."""

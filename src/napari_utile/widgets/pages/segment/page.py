@@ -32,7 +32,6 @@ from napari_utile.widgets.pages.segment.settings import Settings
 from napari_utile.widgets.pages.segment.three_views import ThreeViews
 from napari_utile.widgets.pages.segment.verdict import before_it_is_believed, doubt
 from napari_utile.widgets.parts.plane_picker import plane_in_words
-from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
@@ -107,7 +106,6 @@ class SegmentPage(Page):
         form.load_menu.aboutToShow.connect(lambda: self.settings.fill_menu())
         form.keep.clicked.connect(lambda _: self._keep_settings())
         self.settings.used.connect(self._choice_changed)
-        form.show_plots.clicked.connect(lambda _: open_plots(self._viewer))
         self._connections, self._image_events = Connections(self), Connections(self)
         self._connections.connect(session.events.image, self._image_changed)
         self._connections.connect(session.events.model, self._about_another)
