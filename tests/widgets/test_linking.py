@@ -162,6 +162,29 @@ def test_what_is_cut_is_the_plane_on_screen_wherever_the_layer_lies(viewer, page
     assert ids(layer) == [[1, 2], [1, 2], [2, 3], [2, 3]]
 
 
+@pytest.mark.parametrize(
+    ("link", "count"),
+    [
+        ("z", {"link_overlap", "link_gap"}),
+        ("t", {"link_overlap", "link_distance", "link_gap"}),
+        ("views", {"plane_distance"}),
+    ],
+)
+def test_how_planes_are_linked_shows_what_counts(qtbot, link, count):
+    viewer = ViewerModel()
+    page = page_of(viewer, "segment", qtbot)
+    viewer.add_image(np.zeros((2, 3, 40, 50), np.uint8), axis_labels="tzyx")
+    linking = page.form.linking
+    for kind in ("views", link):
+        linking.kind.setCurrentIndex(linking.kind.findData(kind))
+    forms = linking.params, linking.plane_distance
+    shown = {field.name for form in forms for field in form if not field.native.isHidden()}
+    assert shown == count
+    words = {form.rows.labelForField(field.native).isHidden() for form in forms for field in form}
+    assert words == {True, False}
+    assert [form.native.isHidden() for form in forms] == [link == "views", link != "views"]
+
+
 def only(form, number):
     """Choose a range of one plane."""
     form.planes.kind.setCurrentIndex(2)

@@ -1,7 +1,7 @@
 """Forms made from parameter dataclasses: magicgui widgets with names, bounds and help from the fields' `Bounds`."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, create_widget
@@ -303,6 +303,14 @@ class Form(Container[BaseValueWidget[Any]]):
             If a value is out of bounds, for example in a text field.
         """
         return dataclasses.replace(self._params, **{field.name: field.value for field in self})
+
+    def show_rows(self, names: Collection[str]) -> None:
+        """Show the rows of these fields only; the others keep their values."""
+        for field in self:
+            for part in (self.rows.labelForField(field.native), field.native):
+                if part is not None:
+                    part.setVisible(field.name in names)
+        self.native.setVisible(bool(names))
 
     def set_value(self, params: Any) -> None:
         """Show the values of `params`; emits nothing."""

@@ -40,6 +40,12 @@ _CHOICES = {
     "views": "Three views",
     "t": "Over time: tracks",
 }
+_COUNT = {
+    "z": ("link_overlap", "link_gap"),
+    "views": ("plane_distance",),
+    "t": ("link_overlap", "link_distance", "link_gap"),
+}
+"""Which settings count for each choice."""
 # Name of each correction: its button, how many cells are picked for it, what it does.
 _CORRECTIONS = {
     "join": ("Join", 2, "Join two cells: pick one, then the part that belongs to it."),
@@ -149,7 +155,10 @@ class Linking(OneJob, QWidget):
     def _show_kind(self) -> None:
         """Offer what belongs to the choice."""
         self.link.setVisible(self.kind.currentData() in ("z", "t"))
-        self._how.setVisible(self.kind.currentData() not in (None, "none"))
+        count = _COUNT.get(self.kind.currentData(), ())
+        for form in (self.params, self.plane_distance):
+            form.show_rows([field.name for field in form if field.name in count])
+        self._how.setVisible(bool(count))
 
     @property
     def wanted(self) -> str:
