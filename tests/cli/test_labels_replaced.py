@@ -137,6 +137,46 @@ def test_a_batch_replaces_nothing_that_somebody_made_or_changed(tmp_path, capsys
     assert main(words) == 0, "what utile made is replaced unasked"
 
 
+@pytest.mark.parametrize("seeds", [False, True], ids=["model", "seeds"])
+def test_results_of_another_image_of_the_same_name_stay(tmp_path, capsys, seeds):
+    out, words = (
+        tmp_path / "out",
+        ["--quiet", *(["--seeds", seeds_in(tmp_path / "seeds")] if seeds else WORDS)],
+    )
+    frames = {"pa": np.stack([discs(*CENTRES)] * 2), "pb": np.stack([discs(*CENTRES), discs(*CENTRES[:2])])}
+    if seeds:
+        for path in (tmp_path / "seeds").iterdir():
+            tifffile.imwrite(path, np.stack([tifffile.imread(path)] * 2), metadata={"axes": "TYX"})
+    for folder, images in frames.items():
+        (tmp_path / folder).mkdir()
+        tifffile.imwrite(tmp_path / folder / "a.tif", images, metadata={"axes": "TYX"})
+    tifffile.imwrite(tmp_path / "pb" / "b.tif", frames["pb"], metadata={"axes": "TYX"})
+    into = ["-o", str(out), *words]
+    assert main(["segment", str(tmp_path / "pa"), *into]) == 0
+    before = {path: path.read_bytes() for path in out.glob("a_*")}
+    capsys.readouterr()
+    assert main(["segment", str(tmp_path / "pb"), *into]) == 1
+    made_of = f"a_labels.tif was made of {tmp_path / 'pa' / 'a.tif'}: choose another folder"
+    assert f"a.tif: {made_of}, or use --overwrite." in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.glob("a_*")} == before
+    assert (out / "b_labels.tif").is_file(), "the others are done"
+    assert main(["segment", str(tmp_path / "pb"), *into, "--overwrite"]) == 0
+    assert str(tmp_path / "pb" / "a.tif") in (out / "a_recipe.json").read_text()
+
+
+def test_an_image_that_was_moved_or_changed_is_segmented_again(tmp_path):
+    image, moved = tmp_path / "a.tif", tmp_path / "other" / "a.ome.tif"
+    moved.parent.mkdir()
+    words = ["-o", str(tmp_path / "out"), "--quiet", *WORDS]
+    tifffile.imwrite(image, discs(*CENTRES))
+    assert main(["segment", str(image), *words]) == 0
+    image.rename(moved)
+    assert main(["segment", str(moved), *words]) == 0, "the same pixels"
+    tifffile.imwrite(moved, discs(*CENTRES[:2]))
+    assert main(["segment", str(moved), *words]) == 0, "the same file"
+    assert tifffile.imread(tmp_path / "out" / "a_labels.tif").max() == 2
+
+
 def test_classes_that_somebody_painted_are_not_replaced(tmp_path, capsys, make_bright_model):
     """Whether there will be classes is known with the model."""
     classes = (ModelClass("round", "foreground"), ModelClass("flat", "foreground"))

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 
@@ -55,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0, or with ``--strict`` 3 where the model does not look right for the image."""
     output, inputs = arguments.output, identities([arguments.image, arguments.points])
     check_target(output, inputs, TIFF_SUFFIXES)
-    check_labels(output, inputs, overwrite=True)  # whoever calls it by its name means it
+    # Whoever calls it by its name means it.
+    check_labels(output, Path(arguments.image), inputs, overwrite=True)
     tables = None
     if output.name.endswith(LABELS):
         from napari_utile.cli.fields import tables_around

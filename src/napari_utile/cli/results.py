@@ -12,7 +12,7 @@ from napari_utile.engine.files.result_files import LABELS, new_result, not_ours,
 from napari_utile.engine.files.targets import Identity, check_target
 from napari_utile.engine.files.tiff import write_labels
 from napari_utile.engine.planes.selection import SelectedPlanes
-from napari_utile.engine.replay.stored import is_as_made
+from napari_utile.engine.replay.stored import is_made_of, recipe_as_made
 
 if TYPE_CHECKING:
     from napari_utile.cli.fields import FieldTables
@@ -26,7 +26,7 @@ def space_of(planes: SelectedPlanes) -> dict[str, Any]:
 
 
 def check_labels(
-    path: Path, inputs: Collection[Identity], beside: Collection[str] = (), *, overwrite: bool
+    path: Path, image: Path, inputs: Collection[Identity], beside: Collection[str] = (), *, overwrite: bool
 ) -> None:
     """Check, before anything is computed, that labels can be written and nothing is lost by it.
 
@@ -34,22 +34,30 @@ def check_labels(
     ----------
     path, beside
         See `new_labels`.
+    image : Path
+        What they will be made of.
     inputs : collection of Identity
         Of what is read.
     overwrite : bool
-        Whether they may replace what this program did not make, or what was changed since.
+        Whether they may replace what this program did not make or made of another image, or what was changed since.
 
     Raises
     ------
     UtileError
-        If a file cannot be written, is read, or may be of a user.
+        If a file cannot be written, is read, or may be of a user or of another image.
     """
     start = str(path).removesuffix(LABELS)
     for each in touched(start, beside) if start != str(path) else [path]:
         check_target(each, inputs)
     if not overwrite:
-        if os.path.exists(path) and not is_as_made(path):
-            _refuse(path)
+        if os.path.exists(path):
+            recipe = recipe_as_made(path)
+            if recipe is None:
+                _refuse(path)
+            if not is_made_of(recipe, image):
+                raise UtileError(
+                    f"{path.name} was made of {recipe.source}: choose another folder, or use --overwrite."
+                )
         keep_of_users(start, beside)
 
 

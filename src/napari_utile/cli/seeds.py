@@ -150,7 +150,7 @@ def _grow_file(
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
     beside = [CELLS] if arguments.measurements else []
     target = Path(f"{start}{LABELS}")
-    check_labels(target, inputs, beside, overwrite=arguments.overwrite)
+    check_labels(target, each.path, inputs, beside, overwrite=arguments.overwrite)
     seeds_file = read_labels(seeds_path)
     planes, folder = SelectedPlanes(image, each.selection), Path(start).parent
     if paired := pairing_in_words(seeds_file, planes):

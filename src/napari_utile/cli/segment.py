@@ -99,8 +99,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace what lies in the way also where no recipe made it or it was changed since; a store is deleted "
-        "and started again",
+        help="replace what lies in the way also where no recipe made it, it comes from another image or it was "
+        "changed since; a store is deleted and started again",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument(
@@ -158,8 +158,8 @@ def run(arguments: argparse.Namespace) -> int:
     conditions = load_conditions(arguments.conditions) if arguments.conditions else None
     views = views_of(arguments)
     sizing = Sizing(arguments, every, views)
-    beside = (arguments.mask, arguments.conditions)
-    inputs = identities([*found, *(each for each in beside if isinstance(each, (str, Path)))])
+    read = (arguments.mask, arguments.conditions)
+    inputs = identities([*found, *(each for each in read if isinstance(each, (str, Path)))])
     tables = None
     if not arguments.estimate:
         check_folder(arguments.output, inputs)
@@ -183,9 +183,8 @@ def run(arguments: argparse.Namespace) -> int:
                 (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
                 start = each.results(arguments.output, image)
                 _refuse_twice(start, each.name, begun)
-                check_labels(
-                    Path(f"{start}{LABELS}"), inputs, _beside(arguments), overwrite=arguments.overwrite
-                )
+                labels, beside = Path(f"{start}{LABELS}"), _beside(arguments)
+                check_labels(labels, image.path, inputs, beside, overwrite=arguments.overwrite)
                 if arguments.into_image:
                     check_image(each.path, overwrite=arguments.overwrite)
                 shown = each.name if each.place else image.shown_name

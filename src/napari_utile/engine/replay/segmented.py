@@ -8,6 +8,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.inference.predict import Progress
+from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, weights_fingerprint_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
@@ -91,7 +92,7 @@ def replay_steps(recipe: Recipe, image: ImageFile, model: Model) -> Generator[Pr
         )
     above = 0
     for records in _together(recipe) if difference is None else ():
-        planes = [plane_of(image, record, recipe, model) for record in records]
+        planes = [plane_of(image, record, recipe, model.card) for record in records]
         names = [plane_name(image, record) for record in records]
         pixels = zip(planes, records, names, strict=True)
         changed = [where for plane, record, where in pixels if hash_of(plane, record.hashed) != record.pixels]
@@ -134,7 +135,7 @@ def _together(recipe: Recipe) -> list[list[PlaneRecord]]:
     return [[recipe.planes[place] for place in group] for group in groups]
 
 
-def plane_of(image: ImageFile, record: PlaneRecord, recipe: Recipe, model: Model) -> ImagePlane:
+def plane_of(image: ImageFile, record: PlaneRecord, recipe: Recipe, card: ModelCard) -> ImagePlane:
     """Take the plane, with the channels that the network reads, out of the image.
 
     Raises
@@ -149,7 +150,7 @@ def plane_of(image: ImageFile, record: PlaneRecord, recipe: Recipe, model: Model
         if not 0 <= number < sizes.get(axis, 1):  # files leave out axes of one entry
             raise UtileError(f"{image.path.name} has no plane {axis} = {number}.")
     plane = SelectedPlanes(image, recipe.selection or Selection()).plane(record.index)
-    return model.card.shown(plane, recipe.params.channels)
+    return card.shown(plane, recipe.params.channels)
 
 
 def _axes_of_old(image: ImageFile) -> str:

@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.images import open_selected, read_image
 from napari_utile.engine.files.names import RECIPE_ENDING, recipe_place
 from napari_utile.engine.files.plane_file import AXIS_ORDER, file_order
 from napari_utile.engine.files.result_files import LABELS
+from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.grown import GrownRecipe, load_grown
-from napari_utile.engine.provenance.recipe import Recipe, load_recipe
+from napari_utile.engine.provenance.recipe import Recipe, hash_of, load_recipe
+from napari_utile.engine.replay.segmented import plane_of
 
 
 def labels_beside(recipe_path: Path) -> Path:
@@ -39,8 +42,8 @@ def stored_difference(recipe: Recipe | GrownRecipe, recipe_path: Path) -> str | 
     return _difference(recipe, labels)
 
 
-def is_as_made(labels: Path) -> bool:
-    """Tell whether labels are what the recipe beside them says: made by this program, and corrected by nobody.
+def recipe_as_made(labels: Path) -> Recipe | GrownRecipe | None:
+    """Read the recipe beside labels; None unless they are what it says: made by this program, corrected by nobody.
 
     Parameters
     ----------
@@ -51,9 +54,33 @@ def is_as_made(labels: Path) -> bool:
     try:
         recipe = load_grown(path) or load_recipe(path)
     except UtileError:
-        return False
+        return None
     by_hand = isinstance(recipe, Recipe) and recipe.linking is not None and recipe.linking.by_hand
-    return not by_hand and _difference(recipe, labels) is None
+    return None if by_hand or _difference(recipe, labels) is not None else recipe
+
+
+def is_made_of(recipe: Recipe | GrownRecipe, image: Path) -> bool:
+    """Tell whether a recipe is of this image: of its file, whatever it holds by now, or of the same pixels elsewhere.
+
+    Parameters
+    ----------
+    recipe : Recipe or GrownRecipe
+    image : Path
+        Read only where the recipe names another file, up to the first plane that differs.
+    """
+    if recipe.source == str(image.resolve()):
+        return True
+    try:
+        file = open_selected(image, recipe.selection or Selection())
+        if isinstance(recipe, GrownRecipe):
+            planes = SelectedPlanes(file, recipe.selection)
+            return all(sha256_of(planes.plane(each.index).data) == each.pixels for each in recipe.planes)
+        card = card_of(recipe.model)
+        return all(
+            hash_of(plane_of(file, each, recipe, card), each.hashed) == each.pixels for each in recipe.planes
+        )
+    except (UtileError, ValueError, IndexError, KeyError):  # it has no such planes
+        return False
 
 
 def _difference(recipe: Recipe | GrownRecipe, labels: Path) -> str | None:
