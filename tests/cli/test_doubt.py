@@ -1,5 +1,7 @@
 """A model that does not look right for an image is said on standard error, by every command that segments."""
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -139,3 +141,31 @@ def test_where_no_model_looks_right_it_says_what_to_do_and_what_none_knows(folde
     said = capsys.readouterr().out
     for what in ("No model looks right", "utile fit", "--seeds", "utile fine-tune", NOT_KNOWN):
         assert what in said
+
+
+def test_a_model_that_does_not_say_how_large_its_cells_are_is_not_rated(
+    folder, capsys, monkeypatch, make_bright_model
+):
+    monkeypatch.setattr(catalogue, "BUNDLED_FOLDER", folder)
+    make_bright_model(user_model_folder() / "sizeless.safetensors")
+    tifffile.imwrite("tiny.tif", np.zeros((4, 4), np.uint16))
+
+    def suggested(image):
+        main(["models", "suggest", image])
+        lines = capsys.readouterr().out.splitlines()
+        main(["models", "suggest", image, "--json"])
+        rated = json.loads(capsys.readouterr().out)
+        return {line.split()[0]: line.split(maxsplit=1)[1] for line in lines[: len(rated)]}, {
+            each["model"]: each["cells"] for each in rated
+        }
+
+    said, cells = suggested("one.tif")
+    assert said["sizeless"] == "not rated, as it does not say how large its cells are"
+    assert cells["sizeless"] is None
+    assert cells["sure"] > 0
+    said, cells = suggested("tiny.tif")
+    assert said["sure"] == "not rated, as the image has no room for its cells"
+    assert set(cells.values()) == {None}
+    said, cells = suggested("empty.tif")
+    assert said["sure"].startswith("no cells found; ")
+    assert cells["sure"] == 0

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps([_as_json(each) for each in found], indent=2))
     else:
         for each in found:
-            print(f"{each.card.name:20} {each}; {each.size}")
+            print(f"{each.card.name:20} {each}{'' if each.not_rated else f'; {each.size}'}")
     fits = any(each.looks_right for each in found)
     if not fits and not arguments.json:
         print(f"No model looks right for this image: {WHAT_TO_DO}. None knows {NOT_KNOWN} well.")
@@ -48,5 +48,5 @@ def _as_json(suggestion: Suggestion) -> dict[str, object]:
         "looks_right": fit.looks_right,
         "by_chance": suggestion.by_chance,
         "diameter": size.diameter,
-        "cells": fit.cells,
+        "cells": None if suggestion.not_rated else fit.cells,
     }

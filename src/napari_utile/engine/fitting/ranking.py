@@ -10,6 +10,7 @@ from napari_utile.engine.models.catalogue import card_of, list_models
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.words import capitalised
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cell_size import CellSize
@@ -50,7 +51,7 @@ class RatedModel:
     @property
     def fit(self) -> "Fit | None":
         """How well it fits; None where that could not be measured."""
-        return self.suggestion.fit if self.suggestion and self.suggestion.size.trials else None
+        return self.suggestion.fit if self.suggestion and not self.suggestion.not_rated else None
 
     @property
     def diameter(self) -> float | None:
@@ -65,7 +66,7 @@ class RatedModel:
             return f"Cannot be used: {self.problem}"
         fit = self.fit
         if fit is None:
-            return "Not rated, as it does not say how large its cells are."
+            return capitalised(f"{self.suggestion or 'not rated'}.")
         if fit.confidence is None:
             return "No cells found."
         if fit.threshold is None:

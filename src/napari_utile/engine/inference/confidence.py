@@ -128,6 +128,16 @@ class Suggestion:
     little: str = ""
 
     @property
+    def not_rated(self) -> str:
+        """Why the model never looked at the image; empty where it did."""
+        if self.size.trials:
+            return ""
+        sizeless = self.card.object_diameter is None
+        return (
+            "it does not say how large its cells are" if sizeless else "the image has no room for its cells"
+        )
+
+    @property
     def by_chance(self) -> bool:
         """Whether it may be sure of what it sees by chance."""
         return bool(self.little)
@@ -160,6 +170,8 @@ class Suggestion:
 
     def __str__(self) -> str:
         """Say how well it fits as a user is told."""
+        if self.not_rated:
+            return f"not rated, as {self.not_rated}"
         return f"{self.fit}{f', but of {self.little}' if self.fit.looks_right and self.little else ''}"
 
 
