@@ -141,6 +141,13 @@ def test_where_no_model_looks_right_it_says_what_to_do_and_what_none_knows(folde
     said = capsys.readouterr().out
     for what in ("No model looks right", "utile fit", "--seeds", "utile fine-tune", NOT_KNOWN):
         assert what in said
+    assert "another model" not in said, "this command is what names others"
+
+
+def test_the_help_of_suggest_names_its_exit_status(capsys):
+    with pytest.raises(SystemExit):
+        main(["models", "suggest", "--help"])
+    assert "exit status is 1 where no model looks right" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_model_that_does_not_say_how_large_its_cells_are_is_not_rated(

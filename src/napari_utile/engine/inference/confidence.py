@@ -101,10 +101,12 @@ class Fit:
         )
 
 
-WHAT_TO_DO = (
-    "try another model (utile models suggest), fit the settings to a few cells (utile fit), grow cells from their "
-    "nuclei (utile segment --seeds), or train on a few painted ones (utile fine-tune)"
+WITH_ANY_MODEL = (
+    "fit the settings to a few cells (utile fit), grow cells from their nuclei (utile segment --seeds), or train on a "
+    "few painted ones (utile fine-tune)"
 )
+"""What a user is told where no model fits."""
+WHAT_TO_DO = f"try another model (utile models suggest), {WITH_ANY_MODEL}"
 """What a user is told where a model does not fit."""
 
 
