@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_utile.cli import make_parser
+from napari_utile.cli import main, make_parser
 from napari_utile.engine.files.images import read_image, write_image
-from napari_utile.engine.files.tables import write_table
 
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
@@ -89,13 +88,19 @@ def test_the_notebooks_run(notebook: Path, monkeypatch, capsys) -> None:
 
 
 def test_a_parquet_table_opens_in_pandas_as_the_page_says(tmp_path, monkeypatch) -> None:
-    write_table(tmp_path / "cells.parquet", {"label": [1, 2], "area_px": [90, 150], "image": ["a", "ü"]})
     monkeypatch.chdir(tmp_path)
+    labels = np.zeros((40, 60), np.uint16)
+    labels[2:11, 2:12], labels[20:35, 30:40] = 1, 2
+    for name in ("a", "ü"):
+        write_image(tmp_path / f"{name}_labels.tif", labels, "YX")
+    assert main(["measure", str(tmp_path), "-o", "cells.parquet"]) == 0
     (snippet,) = blocks(TOP / "docs" / "other_programs.md", "python")
     names: dict[str, object] = {}
     exec(compile(snippet, "other_programs.md", "exec"), names)
-    assert names["cells"]["image"].tolist() == ["a", "ü"]
-    assert names["cells"]["area_px"].tolist() == [90, 150]
+    images = ["a_labels", "ü_labels"]
+    assert names["cells"].index.tolist() == [(image, cell) for image in images for cell in (1, 2)]
+    assert names["cells"]["area_px"].tolist() == [90, 150, 90, 150]
+    assert names["means"]["area_px"].to_dict() == dict.fromkeys(images, 150)
 
 
 def test_what_the_architecture_page_names_is_there() -> None:
