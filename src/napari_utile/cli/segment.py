@@ -89,7 +89,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--shard",
         type=Shard.parse,
         metavar="I/N",
-        help="do part I of N of the images only, for job arrays; the last part to finish joins the tables",
+        help="do part I of N of the images only, for job arrays; of TIFF results the last part to finish joins the "
+        "tables",
     )
     parser.add_argument(
         "--into-image",
