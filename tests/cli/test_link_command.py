@@ -127,7 +127,7 @@ def test_each_depth_of_a_time_series_has_its_own_tracks_whatever_the_order_of_th
     depths = {row["track_id"]: row["z"] for row in rows_of(tmp_path / "both_tracks.csv")}
     cells = rows_of(tmp_path / "both_cells.csv")
     assert cells
-    assert all(depths[row["track_id"]] == row["Z"] for row in cells)
+    assert all(depths[row["track_id"]] == row["z"] for row in cells)
 
 
 @pytest.mark.parametrize("axes", ["TZYX", "ZTYX"])

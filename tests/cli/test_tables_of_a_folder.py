@@ -322,3 +322,25 @@ def test_a_part_does_not_replace_what_it_reads_by_the_tables_of_all(folder, caps
         assert folder.segment(options=("--shard", f"{number}/2", "--conditions", str(conditions))) == 1
         assert "cells.csv: it is what is read here" in capsys.readouterr().err
     assert conditions.read_text() == "pattern,dose\n*,7\n"
+
+
+def test_the_columns_of_planes_have_one_name_in_every_table(folder):
+    """Tables of before named them T and Z."""
+    for name in "ab":
+        film = np.stack([spots(2), spots(3)])
+        tifffile.imwrite(folder.images / f"{name}.tif", film, imagej=True, metadata={"axes": "TYX"})
+    seeds = folder.images.parent / "seeds"
+    seeds.mkdir()
+    ids = np.stack([spots(1), spots(1)]) // 200
+    tifffile.imwrite(seeds / "a.tif", ids, imagej=True, metadata={"axes": "TYX"})
+    grown = ["segment", str(folder.images / "a.tif"), "--seeds", str(seeds), "-o", str(seeds), "--quiet"]
+    assert main([*grown, "--measurements"]) == 0
+    assert folder.segment() == 0
+    cells, measured = folder.out / "a_cells.csv", folder.out.parent / "measured.csv"
+    assert main(["measure", str(folder.out / "a_labels.tif"), "-o", str(measured)]) == 0
+    tables = [rows(path) for path in (seeds / "a_cells.csv", cells, measured)]
+    assert [[row["t"] for row in table] for table in tables[1:]] == [["0", "0", "1", "1", "1"]] * 2
+    assert not any({"T", "Z"} & {*row} for table in tables for row in table)
+    cells.write_text(cells.read_text("utf-8").replace("t,", "T,", 1), "utf-8")
+    folder.segment("b")
+    assert [row["t"] for row in rows(folder.out / "cells.csv")] == ["0", "0", "1", "1", "1"] * 2

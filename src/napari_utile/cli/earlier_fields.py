@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,13 @@ def table_of_cells(row: Row, folder: Path) -> Path | None:
         print(f"{path} is not in the table of all cells: {error}", file=sys.stderr)
         return None
     return path
+
+
+def cells_in(path: Path) -> tuple[list[str], Iterator[Row]]:
+    """Read a table of cells: its columns, as they are called by now, and its rows; the planes were in T and Z once."""
+    table = Table(path)
+    columns = [name.lower() if name in ("T", "Z") else name for name in table.columns]
+    return columns, (dict(zip(columns, line, strict=True)) for line in table.lines)
 
 
 def place_of(row: Row) -> dict[str, Any]:

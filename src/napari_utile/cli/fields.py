@@ -18,6 +18,7 @@ from napari_utile.cli.earlier_fields import (
     FIELDS,
     HASH,
     Row,
+    cells_in,
     cells_of,
     fields_in,
     hash_of,
@@ -288,8 +289,8 @@ class FieldTables:
         ]
         path = self._target / _CELLS.format(ending)
         if cells:  # which may be more than the memory holds
-            names = (name for place, table in cells for name in (*place, *Table(table).columns))
-            _write(path, names, ({**place, **each} for place, table in cells for each in Table(table)))
+            names = (name for place, table in cells for name in (*place, *cells_in(table)[0]))
+            _write(path, names, ({**place, **each} for place, table in cells for each in cells_in(table)[1]))
         elif ending or self._measured:  # else it may be of a user
             path.unlink(missing_ok=True)
         where = dict.fromkeys((name for row in rows for name in place_of(row)), "")

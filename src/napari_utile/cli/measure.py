@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_utile.cli.batch import Batch, say_left_out
 from napari_utile.cli.options import add_axes, add_output, pixel_length
-from napari_utile.engine.cells.measure import measure
+from napari_utile.engine.cells.measure import index_columns, measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_files import find_labels, pair_files
 from napari_utile.engine.files.label_origin import origin_of_labels
@@ -118,7 +118,8 @@ def _measure(
         for axis, start in zip("yx", origin.start, strict=True):
             table[f"centroid_{axis}"] += start
         rows = len(table["index"])
-        where_columns = {axis.lower(): [number] * rows for axis, number in origin.index(index).items()}
-        measured = {column: values.tolist() for column, values in table.items()}
-        tables.append({"image": [called] * rows, **where_columns, **measured})
+        measured = index_columns(origin.index(index), rows) | table
+        tables.append(
+            {"image": [called] * rows, **{column: values.tolist() for column, values in measured.items()}}
+        )
     return tables

@@ -18,7 +18,7 @@ from napari_utile.cli.progress import with_bar
 from napari_utile.cli.results import check_labels, new_labels, space_of
 from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.cells.measure import measure
+from napari_utile.engine.cells.measure import index_columns, measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.label_files import pair_files
@@ -192,9 +192,7 @@ def _grow_file(
                 space, pixels = (plane.pixel_size, plane.unit), np.asarray(plane.data[:])
                 table = measure(cells, pixels, *space)
                 table |= compartments(cells, seeds, pixels, pixel_size=space[0], unit=space[1])
-                rows = len(table["index"])
-                stack = {axis: np.full(rows, number) for axis, number in index.items()}
-                rows_of[position] = {**stack, **table}
+                rows_of[position] = index_columns(index, len(table["index"])) | table
         recipe = GrownRecipe.of(
             each.path,
             seeds_path,

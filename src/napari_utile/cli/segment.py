@@ -23,6 +23,7 @@ from napari_utile.cli.results import check_labels, keep_of_users, new_labels, sp
 from napari_utile.cli.volumes import linking_of, views_of
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.cells.measure import index_columns
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.conditions import load_conditions
 from napari_utile.engine.files.images import write_image
@@ -279,8 +280,7 @@ def _segment_file(
             if arguments.measurements:
                 index = planes.indices[place]
                 table = made.measure(planes.plane(index))
-                rows = len(table["index"])
-                rows_of[place] = {**{axis: np.full(rows, at) for axis, at in index.items()}, **table}
+                rows_of[place] = index_columns(index, len(table["index"])) | table
 
         command = segment_command(
             image.path,

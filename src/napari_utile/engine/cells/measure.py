@@ -1,6 +1,6 @@
 """Measurements of instances: one row for each, in physical units where the pixel size is known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,24 @@ from napari_utile.engine.planes.units import canonical_unit, checked_pixel_size
 from napari_utile.engine.words import unlike
 
 Columns = dict[str, NDArray[Any]]
+
+
+def index_columns(index: Mapping[str, int], rows: int) -> Columns:
+    """Say in which plane of a stack cells lie: in columns ``t`` and ``z``, as every table names them.
+
+    Parameters
+    ----------
+    index : mapping of str to int
+        Which entry of each stacked axis, for example ``{"T": 3}``.
+    rows : int
+        How many cells there are.
+
+    Examples
+    --------
+    >>> index_columns({"T": 3}, 2)["t"].tolist()
+    [3, 3]
+    """
+    return {axis.lower(): np.full(rows, entry, np.int64) for axis, entry in index.items()}
 
 
 def measure(
