@@ -3,6 +3,7 @@ import shlex
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_utile.cli import main
 from napari_utile.engine.files.images import read_image, write_labels
@@ -30,6 +31,22 @@ def test_the_command_writes_the_map_with_its_parameters(tmp_path, capsys):
     assert written.pixel_size == pytest.approx((0.4, 0.2))
     described = json.loads(written.description)["weight_map"]
     assert (described["w0"], described["sigma"], described["balance"]) == (20, 5, False)
+
+
+@pytest.mark.parametrize("pixel_size", [0.4, 1e-7], ids=["ImageJ", "OME, as ImageJ cannot hold such pixels"])
+def test_the_parameters_are_where_the_page_says(tmp_path, pixel_size):
+    target = tmp_path / "weights.tif"
+    weights = np.ones((8, 9), np.float32)
+    write_weight_map(target, weights, WeightMapParams(w0=20), pixel_size=(pixel_size, pixel_size), unit="µm")
+    with tifffile.TiffFile(target) as file:
+        if file.imagej_metadata is not None:
+            text = file.imagej_metadata["Info"]
+        else:
+            text = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Description"]
+        assert file.is_ome == (pixel_size < 1e-6)
+    written = text if isinstance(text, dict) else json.loads(text)
+    assert written["weight_map"]["w0"] == 20
+    assert read_image(target).description == text
 
 
 def test_the_copied_command_gives_the_same_bytes_as_the_function(tmp_path, monkeypatch):

@@ -70,7 +70,7 @@ def write_weight_map(
     term: str = "total",
     steps: Mapping[str, tuple[float, str | None]] | None = None,
 ) -> None:
-    """Write weights as a float32 TIFF; its description holds the parameters as JSON.
+    """Write weights as a float32 TIFF that holds the parameters as JSON: in ImageJ's Info, or in OME's Description.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ class WeightsForm(QWidget):
         self.checking = folded("Check labels", self.check)
         self.explain = folded("Explain", self.tabs)
         self.save = push_button(
-            "Save…", "Save what is shown as a TIFF of 32-bit floats, with the parameters in its description."
+            "Save…", "Save what is shown as a TIFF of 32-bit floats, with the parameters as JSON in it."
         )
         self.copy_command = push_button(
             "Copy command", "Copy the command line that computes the same map from a label file."
