@@ -155,6 +155,13 @@ def test_a_sample_reads_its_real_neighbourhood_as_context() -> None:
     assert np.array_equal(sample.target[2:].numpy(), plane.target[:10, 25:37])
 
 
+def test_an_image_that_cannot_be_written_to_is_held_without_a_warning() -> None:
+    image = IMAGE.copy()
+    image.flags.writeable = False
+    held = HeldPlane.of(training_plane("a", image, LABELS))
+    assert np.array_equal(held.image.numpy(), image)
+
+
 def test_planes_are_held_where_a_card_has_room(monkeypatch) -> None:
     plane = training_plane("a", IMAGE, LABELS)
     held_on = HeldPlane.of

@@ -74,11 +74,13 @@ class HeldPlane:
 
     @classmethod
     def of(cls, plane: TrainingPlane, device: torch.device | str = "cpu") -> "HeldPlane":
-        """Copy a plane to a device; on the CPU nothing is copied."""
-        image, target, weight = (
-            torch.from_numpy(each).to(device) for each in (plane.image, plane.target, plane.weight)
-        )
-        distances = None if plane.distances is None else torch.from_numpy(plane.distances).to(device)
+        """Copy a plane to a device; on the CPU nothing is copied but what cannot be written to, as tensors can."""
+
+        def held(pixels: NDArray[Any]) -> Tensor:
+            return torch.from_numpy(np.require(pixels, requirements="W")).to(device)
+
+        image, target, weight = held(plane.image), held(plane.target), held(plane.weight)
+        distances = None if plane.distances is None else held(plane.distances)
         return cls(image, target, weight, distances)
 
 
