@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import types
+from hashlib import sha256
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
@@ -231,8 +232,9 @@ def test_a_recipe_of_the_first_version_is_read_and_what_is_not_known_left_out(tm
         )
 
 
+@pytest.mark.parametrize("has_digest", [False, True])
 @pytest.mark.parametrize("seeds", [None, {"distance": 8}, {"distance": None, "diameter": 20.5}])
-def test_a_plan_of_the_first_version_is_read(tmp_path, seeds) -> None:
+def test_a_plan_of_the_first_version_is_read(tmp_path, seeds, has_digest) -> None:
     values, planned = PLAN_VALUES, PLANNED
     if seeds is not None:
         said = {
@@ -247,9 +249,15 @@ def test_a_plan_of_the_first_version_is_read(tmp_path, seeds) -> None:
             planned, seeds=SeedPlan("b.tif", "cc", seeds["distance"], (2, 1), (Stain(1.5, None),),
                                     diameter=seeds.get("diameter"))
         )  # fmt: skip
+    if has_digest:  # of what that version wrote, which knew fewer fields, in another order
+        values = {**values, "sha256": sha256(json.dumps(values, indent=1).encode()).hexdigest()}
     (tmp_path / HOME).mkdir()
     (tmp_path / HOME / PLAN).write_text(json.dumps(values))
     assert load_plan(tmp_path) == planned
+    if has_digest:
+        (tmp_path / HOME / PLAN).write_text(json.dumps({**values, "seen": "other"}))
+        with pytest.raises(UtileError, match="is damaged"):
+            load_plan(tmp_path)
 
 
 def test_a_recipe_of_seeds_of_the_first_version_is_read_and_what_is_not_known_left_out(tmp_path) -> None:

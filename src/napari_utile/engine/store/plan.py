@@ -263,14 +263,14 @@ def load_plan(place: Path) -> StorePlan:
     with reading(f"The plan of {place.name}"):
         values = json.loads(path.read_text(encoding="utf-8"))
         digest = values.pop(_DIGEST, None)
-        if values["format"] == FORMAT:
-            # Of what was written: a plan may be written otherwise by now. Stores that were started earlier have none.
+        if values.get("format") == FORMAT:
+            # Of what is written: other versions have other fields. Stores that were started earlier have none.
             if digest not in (None, _digest_of(values)):
                 raise ValueError("it was changed")
-            del values["format"]
-            return from_json(StorePlan, values)
+            return from_json(StorePlan, {name: value for name, value in values.items() if name != "format"})
     raise UtileError(f"{place.name} was made by another version of this program.")
 
 
 def _digest_of(values: Mapping[str, Any]) -> str:
+    """Give the SHA-256 of a plan as it is written."""
     return hashlib.sha256(json.dumps(values, indent=1, ensure_ascii=True).encode()).hexdigest()

@@ -28,9 +28,8 @@ class SeedPlan:
     path: str
     seen: str
     distance: float | None
-    diameter: float | None = field(
-        default=None, kw_only=True
-    )  # stores of earlier versions went by the relief alone
+    # Stores of earlier versions have none: they went by the relief alone.
+    diameter: float | None = field(default=None, kw_only=True)
     cells: tuple[int, ...]
     stains: tuple[Stain, ...] = ()
 
