@@ -1,4 +1,4 @@
-"""`utile segment --three-views`: stacks as volumes."""
+"""What the options of `utile segment` say of three views and of linking."""
 
 import argparse
 from dataclasses import replace

@@ -40,7 +40,7 @@ from napari_utile.session.results import (
 from napari_utile.session.state import Session
 
 FCNS = {"fcn32s": "FCN-32s", "fcn16s": "FCN-16s", "fcn8s": "FCN-8s"}
-"""Names of the bundled models, and of their networks."""
+"""Names of the bundled fully convolutional networks, and what these are called; beside them stands a U-Net."""
 
 
 @dataclass(frozen=True)
