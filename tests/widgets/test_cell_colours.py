@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from napari.utils.colormaps import DirectLabelColormap
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.session.cell_classes import FIRST_CLASSES
 from napari_utile.widgets.viewer.cell_colours import colour_by, colour_limits, coloured_by
 
@@ -59,3 +62,21 @@ def test_colours_that_the_user_takes_instead_stay(viewer, layer):
     colour_by(viewer, layer, "area_px")
     colour_by(viewer, layer, "")
     assert colours(layer) == taken
+
+
+def test_colours_that_napari_cannot_show_are_refused_and_the_layer_stays_as_it_was(monkeypatch):
+    """Without numba, it maps no colours of ids above 65,536."""
+    labels = np.zeros((8, 8), np.int32)
+    labels[:4], labels[6:] = 70_000, 3
+    viewer = ViewerModel()
+    layer = viewer.add_labels(labels, features={"index": [3, 70_000], "area_px": [16, 32]})
+    before = layer.colormap
+
+    def refuse(*_):
+        raise RuntimeError("Please install numba.")
+
+    monkeypatch.setattr(DirectLabelColormap, "map", refuse)
+    with pytest.raises(UtileError, match="none has a number above 65,536: install numba"):
+        colour_by(viewer, layer, "area_px")
+    assert coloured_by(layer) == ""
+    assert layer.colormap is before

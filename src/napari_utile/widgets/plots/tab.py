@@ -12,6 +12,7 @@ from napari_utile.engine.words import counted, three_digits
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.cell_filter import CellFilter, numeric_columns
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import choice
@@ -178,7 +179,12 @@ class PlotsTab(QWidget):
     def _colour(self) -> None:
         layer, chosen = self._session.cells, self.colours.currentText()
         if layer is not None:
-            colour_by(self._viewer, layer, "" if chosen == _OWN else chosen)
+            with failures_to(self._not_coloured):
+                colour_by(self._viewer, layer, "" if chosen == _OWN else chosen)
+
+    def _not_coloured(self, error: Exception) -> None:
+        self._show_colours()
+        self.status.failed(error)
 
     def _show_colours(self, _: object = None) -> None:
         """Say what the colours of the cells are, whoever chose them."""

@@ -7,10 +7,13 @@ import napari.layers
 import napari.viewer
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
+from napari.utils.notifications import show_warning
 
 from napari_utile.engine.arrays import Float64Array
+from napari_utile.engine.errors import UtileError
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.plane_rows import of_other_planes
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.viewer.cell_tables import plane_columns
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of, slider_name
 
@@ -52,6 +55,11 @@ def colour_by(viewer: napari.viewer.Viewer, layer: napari.layers.Labels, column:
     ----------
     viewer : napari.viewer.Viewer
     layer : Labels layer
+
+    Raises
+    ------
+    UtileError
+        Where napari cannot show colours of so many cells: they stay as they were.
     """
     colours = _colours_of(layer)
     if column:
@@ -77,25 +85,34 @@ class _Colours:
         self.own = self.shown = layer.colormap
         self.column = ""
         self._viewer, self._layer = weakref.ref(viewer), weakref.ref(layer)
-        layer.events.features.connect(self.show)
+        layer.events.features.connect(self._follow)
         viewer.dims.events.current_step.connect(self._plane_changed)
 
-    def show(self, _: object = None) -> None:
+    def show(self) -> None:
         layer, viewer = self._layer(), self._viewer()
         if layer is None or viewer is None or _colours_of(layer) is not self:
             return
-        if self.column in layer.features:
-            self.shown = _colormap(viewer, layer, self.column)
-            layer.colormap = self.shown
-        else:
+        if self.column not in layer.features:
             colour_by(viewer, layer, "")
+            return
+        try:
+            colormap = _colormap(viewer, layer, self.column)
+        except UtileError:
+            colour_by(viewer, layer, "")
+            raise
+        self.shown = colormap
+        layer.colormap = colormap
+
+    def _follow(self, _: object = None) -> None:
+        with failures_to(lambda error: show_warning(sentence_of(error))):
+            self.show()
 
     def _plane_changed(self, _: object = None) -> None:
         layer, viewer = self._layer(), self._viewer()
         if layer is None or viewer is None or layer not in viewer.layers:
             return
         if {slider_name(layer, axis) for axis in range(layer.ndim)} & {*layer.features}:
-            self.show()
+            self._follow()
 
 
 def _colormap(viewer: Any, layer: Any, column: str) -> DirectLabelColormap:
@@ -109,7 +126,14 @@ def _colormap(viewer: Any, layer: Any, column: str) -> DirectLabelColormap:
         every = _by_value(np.asarray(table[column], dtype=float))  # of all planes
         colours = [colour for colour, shown in zip(every, here, strict=True) if shown]
     shown: dict[int | None, Any] = {None: _NO_CLASS, 0: "transparent", **dict(zip(ids, colours, strict=True))}
-    return DirectLabelColormap(color_dict=shown)
+    made = DirectLabelColormap(color_dict=shown)
+    try:
+        made.map(np.array([max(ids, default=0)], layer.dtype))
+    except RuntimeError as error:  # and a layer that has it cannot be shown any more
+        raise UtileError(
+            "napari colours cells by their values only where none has a number above 65,536: install numba."
+        ) from error
+    return made
 
 
 def _limits(values: Float64Array) -> tuple[float, float]:

@@ -3,12 +3,14 @@
 from typing import Any
 
 import napari.viewer
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QWidget
 
 from napari_utile.session.cell_classes import CLASS, MOST_CLASSES, class_counts, with_class
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.viewer.cell_colours import CLASS_COLOURS, colour_by, coloured_by
@@ -115,7 +117,8 @@ class CellClasses(QWidget):
     def _colour(self) -> None:
         layer = self._session.cells
         if layer is not None and CLASS in layer.features:
-            colour_by(self._viewer, layer, CLASS)
+            with failures_to(lambda error: show_warning(sentence_of(error))):
+                colour_by(self._viewer, layer, CLASS)
 
     def _add_class(self) -> None:
         name = f"class {len(self.names) + 1}"
