@@ -41,3 +41,17 @@ def test_cells_of_planes_are_removed_from_the_plane_on_screen_or_from_all(every)
     left = [plane for plane in range(3) if (layer.data[plane] == 1).any()]
     assert left == ([] if every else [0, 2])
     assert layer.features["axis 0"].tolist() == ([2] if every else [0, 2, 2])
+
+
+def test_objects_of_one_frame_are_removed_from_all_planes_of_it():
+    """Objects through z of a film have rows that say their frame, and not their planes."""
+    viewer = ViewerModel()
+    layer = viewer.add_labels(np.stack([STACK, STACK]), axis_labels=("t", "z", "y", "x"))
+    layer.features = {"t": [0, 0, 1, 1], "index": [1, 2, 1, 2], "volume_px": [12, 9, 12, 9]}
+    viewer.dims.set_current_step(0, 0)
+    place = place_of(layer, viewer)
+    taken = taken_rows(layer, place, CellFilter("larger", "volume_px", 10.0))
+    assert taken.tolist() == [True, False, False, False]
+    erase(layer, place, taken)
+    np.testing.assert_array_equal(layer.data, np.stack([np.where(STACK == 1, 0, STACK), STACK]))
+    assert layer.features["t"].tolist() == [0, 1, 1]

@@ -74,7 +74,10 @@ def erase(
 def _planes(
     layer: napari.layers.Labels, place: Place, every: bool
 ) -> Iterator[tuple[PlaneIndex, NDArray[np.bool_]]]:
-    """Give planes, and which rows mean cells there."""
+    """Give planes, and which rows mean cells there: those of the one on screen, as far as rows say where they are."""
     table: Any = layer.features
-    for each in place.every if every or not is_by_plane(layer, place) else [place]:
-        yield each.plane, ~of_other_planes(table, slider_columns(layer, each.plane))
+    here = {name: step for name, step in slider_columns(layer, place.plane).items() if name in table}
+    for each in place.every:
+        columns = slider_columns(layer, each.plane)
+        if every or all(columns[name] == step for name, step in here.items()):
+            yield each.plane, ~of_other_planes(table, columns)
