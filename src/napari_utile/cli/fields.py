@@ -36,7 +36,7 @@ from napari_utile.engine.files.conditions import Conditions
 from napari_utile.engine.files.names import shown_name
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.files.tables import Table
-from napari_utile.engine.files.targets import Identity, check_target
+from napari_utile.engine.files.targets import Identity, check_target, stamp_of
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.linking.links import Links
 from napari_utile.engine.planes.projection import sharpness_of
@@ -209,7 +209,7 @@ class FieldTables:
     def leave_out(self, start: str) -> None:
         """Forget what was said of an image whose labels this call just wrote, unless it is added again."""
         labels = self._labels(start)
-        self._written[labels] = _stamp(self._target / labels), hash_of(self._target / labels)
+        self._written[labels] = stamp_of(self._target / labels), hash_of(self._target / labels)
 
     def write(self) -> None:
         """Write all, if anything was done; a part of a batch is joined with the others as soon as all are there."""
@@ -304,7 +304,7 @@ class FieldTables:
     def _is_as_written(self, labels: str) -> bool:
         """Tell whether labels are still those of this call: another one may have replaced them."""
         path, (stamp, said) = self._target / labels, self._written[labels]
-        return _stamp(path) == stamp or hash_of(path) == said
+        return stamp_of(path) == stamp or hash_of(path) == said
 
     def _labels(self, start: str) -> str:
         return Path(f"{start}{LABELS}").relative_to(self._target).as_posix()
@@ -326,15 +326,6 @@ def _pictures(tables: Mapping[str, Path]) -> dict[str, bytes]:
     """Read the thumbnails in the sheets beside tables."""
     sheets = (table.with_name(_SHEET.format(ending)) for ending, table in tables.items())
     return {name: picture for sheet in sheets for name, picture in pictures_in(sheet).items()}
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Return what changes with a file; nothing where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 @contextlib.contextmanager

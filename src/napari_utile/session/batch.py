@@ -22,7 +22,7 @@ from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.names import CELLS, image_name, results_apart
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.files.tables import Table
-from napari_utile.engine.files.targets import check_folder
+from napari_utile.engine.files.targets import check_folder, stamp_of
 from napari_utile.engine.provenance.command import path_word
 from napari_utile.engine.words import counted
 
@@ -144,7 +144,7 @@ def batch_job(request: BatchRequest) -> Generator[BatchStep, None, FinishedBatch
     table = request.target / _TABLE
     earlier = (request.target / (row.get("labels") or _TABLE) for row in _rows_of(table))
     watched = (table, *(_labels_of(request.target, name) for name in names), *earlier)
-    before = {path: _stamp(path) for path in watched}
+    before = {path: stamp_of(path) for path in watched}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         said, errors = (stack.enter_context((folder / each).open("wb")) for each in ("out", "err"))
@@ -210,21 +210,12 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 _Stamps = Mapping[Path, tuple[int, ...]]
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Return what changes with a file; no clock is asked, as that of the disk may be another one."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size
-
-
 def _labels_of(target: Path, name: str) -> Path:
     return target / f"{name}{LABELS}"
 
 
 def _is_new(path: Path, before: _Stamps) -> bool:
-    return _stamp(path) not in ((), before.get(path, ()))
+    return stamp_of(path) not in ((), before.get(path, ()))
 
 
 def _finished(target: Path, names: Sequence[str], before: _Stamps) -> list[str]:

@@ -160,3 +160,12 @@ def _longest_name(folder: Path) -> int:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (AttributeError, OSError, ValueError):
         return _NAME_BYTES
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file, nothing where there is none: no clock, as a disk may have another."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
