@@ -53,7 +53,7 @@ def test_sections_become_objects_with_volumes_and_the_recipe_replays(model, tmp_
     assert [np.unique(plane).tolist() for plane in labels] == [[0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
     np.testing.assert_array_equal(labels, link(labels, "z").labels)
     cells = rows_of(tmp_path / "stack_cells.csv")
-    assert all(row["object"] == row["index"] for row in cells)
+    assert all(row["object"] == row["index"] == row["label"] for row in cells)
     for row in rows_of(tmp_path / "stack_objects.csv"):
         voxels = np.count_nonzero(labels == int(row["object"]))
         assert int(row["volume_px"]) == voxels == sum(int(each["area_px"]) for each in cells

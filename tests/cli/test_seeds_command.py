@@ -53,7 +53,7 @@ def test_each_seed_grows_to_one_cell_with_its_id(folder, capsys):
     image, seeds = (tifffile.imread(folder / name) for name in ("one.tif", "seeds/one_labels.tif"))
     np.testing.assert_array_equal(grow_seeds(image, seeds, distance=9), found)
     rows = rows_of(folder / "out" / "one_cells.csv")
-    assert [int(row["index"]) for row in rows] == [7, 12, 300]
+    assert [(int(row["index"]), int(row["label"])) for row in rows] == [(each, each) for each in (7, 12, 300)]
     assert all(1.2 < float(row["intensity_nucleus_to_cytoplasm"]) < 1.6 for row in rows)
     assert {"area_nucleus_share", "intensity_mean_ring", "area_px"} <= set(rows[0])
     assert call(folder) == 0

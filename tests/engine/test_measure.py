@@ -35,7 +35,7 @@ def test_a_rectangle_by_hand() -> None:
     labels[1:3, 2:6] = 4
     image = np.arange(48.0).reshape(6, 8)
     table = measure(labels, image)
-    assert list(table)[:4] == ["index", "area_px", "centroid_y", "centroid_x"]
+    assert list(table)[:5] == ["index", "label", "area_px", "centroid_y", "centroid_x"]
     row = {name: values.tolist() for name, values in table.items()}
     assert (row["index"], row["area_px"], row["centroid_y"], row["centroid_x"]) == ([4], [8], [1.5], [3.5])
     pixels = [10, 11, 12, 13, 18, 19, 20, 21]
@@ -162,8 +162,8 @@ def test_ids_far_apart_are_measured_as_near_ones_are() -> None:
     ids = np.unique(far[far > 0])
     there, here = measure(far, image), measure(near, image)
     order = np.argsort(there["index"] % 2**40)
-    assert there["index"].tolist() == ids.tolist()
-    for name in set(there) - {"index"}:
+    assert there["index"].tolist() == there["label"].tolist() == ids.tolist()
+    for name in set(there) - {"index", "label"}:
         assert there[name][order] == pytest.approx(here[name]), name
 
 
@@ -200,7 +200,7 @@ def test_without_instances_there_are_columns_without_rows() -> None:
 def test_basic_columns_are_a_part_of_all_columns() -> None:
     labels, image = blobs(), np.random.default_rng(1).random((90, 96))
     everything, basic = measure(labels, image), measure(labels, image, basic=True)
-    assert list(basic) == ["index", "area_px", "centroid_y", "centroid_x", "intensity_mean"]
+    assert list(basic) == ["index", "label", "area_px", "centroid_y", "centroid_x", "intensity_mean"]
     for name, values in basic.items():
         assert values.tolist() == everything[name].tolist()
 
@@ -226,8 +226,8 @@ def test_a_table_is_written_as_csv(tmp_path: Path) -> None:
     with path.open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
-        ["index", "area_px", "centroid_y", "centroid_x", "intensity_mean"],
-        ["3", "2", "0.0", "0.5", "2.0"],
+        ["index", "label", "area_px", "centroid_y", "centroid_x", "intensity_mean"],
+        ["3", "3", "2", "0.0", "0.5", "2.0"],
     ]
 
 

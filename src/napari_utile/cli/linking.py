@@ -42,7 +42,7 @@ class LinkedPlanes:
         order = file_order(indices)
         for number, place in enumerate(order):
             ids = self.links.relabelled(number, tables[place]["index"])
-            tables[place] = {column: ids, **tables[place], "index": ids}
+            tables[place] = {column: ids, **tables[place], "index": ids, "label": ids}
         cells = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
         spacing = Spacing(image.pixel_size, image.unit, image.steps)
         return link_table(self.links, [indices[place] for place in order], spacing, cells)

@@ -71,7 +71,7 @@ def measure(
     Returns
     -------
     dict of str to (N,) array
-        - ``index``: label id; rows are sorted by it.
+        - ``index`` (as napari calls it) and ``label`` (as scikit-image does): label id; rows are sorted by it.
         - ``area_px``, and ``area_<unit>2`` where the pixel size is known.
         - ``centroid_y``, ``centroid_x``: mean position of the pixel centres, in pixels.
         - ``perimeter_<unit>``: see `outlines.perimeters`.
@@ -104,7 +104,7 @@ def measure(
         raise ValueError(f"the unit must be a text such as 'µm', got {type(unit).__name__}")
     runs = label_runs(plane)
     area, centroid, covariance = moments(runs)
-    columns: Columns = {"index": runs.ids, "area_px": area.astype(np.int64)}
+    columns: Columns = {"index": runs.ids, "label": runs.ids, "area_px": area.astype(np.int64)}
     size = pixel_size or (1.0, 1.0)
     in_pixels = pixel_size is None or (canonical_unit(unit) is None and tuple(size) == (1.0, 1.0))
     suffix = "px" if in_pixels else unit_suffix(unit)

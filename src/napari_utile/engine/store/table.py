@@ -69,7 +69,7 @@ def joined_table(
     Returns
     -------
     dict of str to (N,) array
-        The columns of `measure` that are sums: ``index``, ``area_px``, ``centroid_y`` ...
+        The columns of `measure` that are sums: ``index``, ``label``, ``area_px``, ``centroid_y`` ...
     """
     every = list(blocks)
     ids, which = np.unique(np.concatenate([each["label"] for each in every]), return_inverse=True)
@@ -80,7 +80,7 @@ def joined_table(
         )
 
     area = total("area")
-    columns: Columns = {"index": ids, "area_px": area.astype(np.int64)}
+    columns: Columns = {"index": ids, "label": ids, "area_px": area.astype(np.int64)}
     if pixel_size is not None and (canonical_unit(unit) is not None or tuple(pixel_size) != (1.0, 1.0)):
         columns[f"area_{unit_suffix(unit)}2"] = area * (pixel_size[0] * pixel_size[1])
     columns["centroid_y"] = total("y") / area + start[0]

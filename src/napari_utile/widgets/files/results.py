@@ -125,7 +125,7 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
         rows = len(made["index"])
         steps = zip(place.plane.sliders, place.plane.steps, strict=True)
         where = {results.axes[axis]: np.full(rows, step) for axis, step in steps}
-        tables.append({**where, "label": made["index"], **made})
+        tables.append({**where, **made})
     columns = {key: np.concatenate([each[key] for each in tables]) for key in tables[0]}
     recipe = recipe_of_layer(results.labels, results.attributes) or None
     with new_result(start, recipe, beside) as new:
