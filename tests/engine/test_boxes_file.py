@@ -47,7 +47,7 @@ def test_of_a_stack_the_last_two_axes_count_and_other_columns_do_not_matter(tmp_
         (HEADER + "0,rectangle,0,50,50\n0,rectangle,1,60,60\n", "has no box on its image"),
         (HEADER + "0,rectangle,0,a,1\n", "not a readable table"),
         (HEADER + "0,rectangle,0,nan,1\n", "not a readable table"),
-        (HEADER + "0,rectangle,0\n", "Row 2 of field.csv has 3 entries, its header has 5"),
+        (HEADER + "0,rectangle,0\n", "Row 2 of field.csv has 3 values, its header 5"),
     ],
 )
 def test_what_holds_no_boxes_is_said_in_one_sentence(tmp_path, text, message):

@@ -208,7 +208,7 @@ def test_where_no_cell_is_found_nothing_is_chosen():
     labels = np.zeros((40, 40), int)
     labels[2:9, 2:9], labels[20:29, 2:9], labels[20:29, 20:29] = 1, 2, 3
     plane = plane_from_array(np.full((40, 40), 7, np.float32))
-    with pytest.raises(UtileError, match=r"^None of the 3 cells is found with any settings"):
+    with pytest.raises(UtileError, match=r"^None of 3 cells is found with any settings"):
         list(fit_to_cells(plane, labels, [load_model("nuclei")]))
 
 

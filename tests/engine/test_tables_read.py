@@ -37,8 +37,8 @@ def test_a_table_is_read_however_it_was_saved(tmp_path: Path, text: str) -> None
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"a,b\n1,2\n3,4,5\n", r"^Row 3 of t.csv has 3 entries, its header has 2\.$"),
-        (b"a,b\n1\n", "Row 2 of t.csv has 1 entries, its header has 2"),
+        (b"a,b\n1,2\n3,4,5\n", r"^Row 3 of t.csv has 3 values, its header 2\.$"),
+        (b"a,b\n1\n", "Row 2 of t.csv has 1 value, its header 2"),
         ("Größe\n1\n".encode("cp1252"), "t.csv is not a table in UTF-8: save it as “CSV UTF-8”"),
         (b"a\n" + b"1" * 200_000, r"t.csv is not a table \(CSV\): field larger"),
     ],

@@ -8,10 +8,10 @@ def counted(number: int, noun: str) -> str:
 
     Examples
     --------
-    >>> counted(1, "cell"), counted(0, "cell")
-    ('1 cell', '0 cells')
+    >>> counted(1, "cell"), counted(0, "cell"), counted(1200, "cell")
+    ('1 cell', '0 cells', '1,200 cells')
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def bracketed(*phrases: str) -> str:

@@ -100,7 +100,7 @@ class FinishedBatch:
         good = [image for image in self.images if not image.failed]
         cells = sum(image.cells for image in good)
         flagged = sum(bool(image.flags) for image in good)
-        parts = [f"{cells:,} cells in {counted(len(good), 'image')}"]
+        parts = [f"{counted(cells, 'cell')} in {counted(len(good), 'image')}"]
         if flagged:
             parts.append(f"{flagged} with a flag")
         if self.failed:

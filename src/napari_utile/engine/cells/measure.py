@@ -19,7 +19,7 @@ from napari_utile.engine.cells.outlines import perimeters, touching
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.planes.units import canonical_unit, checked_pixel_size
-from napari_utile.engine.words import unlike
+from napari_utile.engine.words import counted, unlike
 
 Columns = dict[str, NDArray[Any]]
 
@@ -166,7 +166,7 @@ def _intensity_columns(
     if channels.ndim != 3 or channels.shape[1:] != plane.shape:
         raise ValueError(f"intensity must be (Y, X) or (C, Y, X) on {plane.shape}, got {channels.shape}")
     if names is not None and len(names) != len(channels):
-        raise ValueError(f"{len(channels)} channels were given but {len(names)} names")
+        raise ValueError(f"{counted(len(channels), 'channel')} and {counted(len(names), 'name')} were given")
     columns: Columns = {}
     distinct = unlike(range(len(channels)) if names is None else names, "_")
     for name, channel in zip(distinct, channels, strict=True):

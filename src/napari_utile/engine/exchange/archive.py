@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.words import counted
 
 LARGEST = 4 << 30
 """Bytes of all parts together, unpacked."""
@@ -34,7 +35,7 @@ class Archive:
         except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise UtileError(f"{path.name} is not a readable zip file ({error}).") from error
         if len(parts) > MOST_PARTS:
-            raise UtileError(f"{path.name} holds {len(parts)} files: that is not a model.")
+            raise UtileError(f"{path.name} holds {counted(len(parts), 'file')}: that is not a model.")
         if sum(part.file_size for part in parts) > LARGEST:
             raise UtileError(f"{path.name} unpacks to more than {LARGEST >> 30} GB: that is not a model.")
         for part in parts:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.description import Step
 from napari_utile.engine.planes.normalize import FIXED, SPREAD, Normalization
+from napari_utile.engine.words import counted
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _each(value: float | Sequence[float], channels: int) -> tuple[float, ...]:
     values = tuple(map(float, value)) if isinstance(value, Sequence) else (float(value),)
     if len(values) not in (1, channels):
         raise UtileError(
-            f"The network's grey values are scaled for {len(values)} channels; it has {channels}."
+            f"The network's grey values are scaled for {counted(len(values), 'channel')}; it has {channels}."
         )
     return values * channels if len(values) == 1 else values
 

@@ -42,6 +42,7 @@ from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.planes.normalize import measure_limits
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import counted
 
 SEAMLESS = 1e-4
 SAMPLE_SIDE = 384
@@ -225,7 +226,8 @@ class _Import:
             )
         levels = ", ".join(map(str, config.widths))
         self.notes.insert(
-            0, f"By its shapes it is a padded U-Net of {len(config.widths)} levels ({levels} channels)."
+            0,
+            f"By its shapes it is a padded U-Net of {counted(len(config.widths), 'level')} ({levels} channels).",
         )
         return self._finish(network, grey)
 

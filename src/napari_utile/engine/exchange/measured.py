@@ -12,6 +12,7 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.words import counted
 
 Compute = Callable[[Float32Array], Float32Array]
 """From (1, C, Y, X) to (1, K, Y, X)."""
@@ -115,7 +116,8 @@ def reading_of(outputs: Float32Array, after: Sequence[str], names: Sequence[str]
         return "foreground and border" if are_probabilities else "foreground and border logits"
     if are_probabilities:
         raise UtileError(
-            f"The network gives {count} channels between 0 and 1 that do not sum to 1: U-Tile cannot tell its classes."
+            f"The network gives {counted(count, 'channel')} between 0 and 1 that do not sum to 1: "
+            "U-Tile cannot tell its classes."
         )
     return "logits"
 

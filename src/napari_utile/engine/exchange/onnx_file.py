@@ -14,6 +14,7 @@ from napari_utile.engine.exchange.measured import measure_reach
 from napari_utile.engine.networks.extra import exchange_module
 from napari_utile.engine.networks.foreign import grid_cells
 from napari_utile.engine.networks.onnx_graph import OnnxConfig, OnnxNetwork, open_graph
+from napari_utile.engine.words import counted
 
 USUAL_GRID = 32
 """Pixels that sizes are multiples of where nobody says: five poolings, more than most networks have."""
@@ -43,7 +44,8 @@ def onnx_network(graph: bytes, said: Description | None, name: str) -> tuple[Onn
     given, found = session.get_inputs(), session.get_outputs()
     if len(given) != 1 or len(found) != 1:
         raise UtileError(
-            f"The network in {name} has {len(given)} inputs and {len(found)} outputs; it needs one of each."
+            f"The network in {name} has {counted(len(given), 'input')} and "
+            f"{counted(len(found), 'output')}; it needs one of each."
         )
     shape = given[0].shape
     if len(shape) != 4 or given[0].type != "tensor(float)":

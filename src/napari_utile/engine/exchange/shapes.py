@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.networks.foreign import ForeignConfig
 from napari_utile.engine.networks.plain_unet import PlainUNetConfig, plain_unet_halo
+from napari_utile.engine.words import counted
 
 _STATISTICS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
@@ -59,7 +60,10 @@ def plain_unet_of(weights: dict[str, Tensor], name: str) -> tuple[PlainUNetConfi
     twos = [each for each in layers if each.kernel == 2]
     ones = [each for each in layers if each.kernel == 1]
     if len(threes) < 6 or (len(threes) - 2) % 4 or len(threes) + len(twos) + len(ones) < len(layers):
-        raise _unlike(name, f"it has {len(threes)} convolutions of 3x3 and {len(layers)} layers in all")
+        raise _unlike(
+            name,
+            f"it has {counted(len(threes), 'convolution')} of 3x3 and {counted(len(layers), 'layer')} in all",
+        )
     depth = (len(threes) - 2) // 4
     down, rest = threes[: 2 * depth + 2], threes[2 * depth + 2 :]
     widths = tuple(int(each.weight.shape[0]) for each in down[1::2])

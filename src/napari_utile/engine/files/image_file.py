@@ -76,7 +76,7 @@ class ImageFile:
         if dtype.kind not in "buif":
             raise UtileError(f"{self.path.name} holds values of type {dtype}, not pixels of an image.")
         if len(shape) < 2:
-            raise UtileError(f"{self.path.name} has {len(shape)} axes; an image has at least two.")
+            raise UtileError(f"{self.path.name} has the shape {shape}; an image has at least two axes.")
         if 0 in shape:
             raise UtileError(f"{self.path.name} holds no pixels (its shape is {shape}).")
         if len(self.axes) != len(shape) or len(set(self.axes)) != len(self.axes):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.targets import Identity, check_target
+from napari_utile.engine.words import counted
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
@@ -128,7 +129,7 @@ def _lines(path: Path) -> Iterator[list[str]]:
             for number, row in enumerate(rows, start=2):
                 if len(row) < len(header) or any(row[len(header) :]):
                     raise UtileError(
-                        f"Row {number} of {path.name} has {len(row)} entries, its header has {len(header)}."
+                        f"Row {number} of {path.name} has {counted(len(row), 'value')}, its header {len(header)}."
                     )
                 yield list(compress(row, header))
     except OSError as error:

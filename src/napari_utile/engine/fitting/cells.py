@@ -309,7 +309,7 @@ def _fit(
     picked = proven(trials, base)
     if picked.scores.mean() < LEAST:
         raise UtileError(
-            f"None of the {len(targets)} cells is found with any settings: use another model, or train one."
+            f"None of {counted(len(targets), 'cell')} is found with any settings: use another model, or train one."
         )
     return CellFit(
         picked.params,

@@ -161,7 +161,7 @@ class ModelCard:
         if first.channels != len(self.classes):
             raise ValueError(
                 f"The output {CLASSES!r} has {first.channels} channels, "
-                f"but there are {len(self.classes)} classes."
+                f"but {len(self.classes)} classes are named."
             )
         if self.relief not in RELIEFS:
             raise ValueError(f"relief is one of {', '.join(RELIEFS)}; got {self.relief!r}.")

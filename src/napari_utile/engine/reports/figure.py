@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skimage.segmentation import find_boundaries
 
 from napari_utile.engine.planes.finite import finite
+from napari_utile.engine.words import counted
 
 LARGEST_PANEL = 1024
 """Rows or columns above which a panel shows every second, third ... pixel."""
@@ -65,7 +66,7 @@ def overview(
     axes = figure.subplots(2, 2)
     panels: tuple[tuple[Axes, str, NDArray[Any], dict[str, Any] | None], ...] = (
         (axes[0, 0], "image", colours, None),
-        (axes[0, 1], f"{count} instances", outlined, None),
+        (axes[0, 1], counted(count, "instance"), outlined, None),
         (axes[1, 0], "cell probability", probability[thin], {"vmin": 0, "vmax": 1, "cmap": "magma"}),
         (axes[1, 1], "weight map", weights[thin], {"vmin": 0, "cmap": "viridis"}),
     )

@@ -228,7 +228,7 @@ def _entry(image: ImageQuality, flags: Sequence[str]) -> str:
         data = base64.b64encode(image.thumbnail).decode()
         picture = f'<img alt="{name} with the outlines of its cells" src="data:image/png;base64,{data}">'
     sure = "" if image.confidence is None else f", confidence {image.confidence:.2f}"
-    cells = "1 cell" if image.cells == 1 else f"{image.cells:,} cells"
+    cells = counted(image.cells, "cell")
     about = "" if image.failed else f"<small>{cells}{sure}</small>"
     said = "".join(f'<span class="flag">{html.escape(flag)}</span>' for flag in flags)
     return f'<li class="{kind}">{picture}<b>{name}</b>{about}{said}</li>'

@@ -376,7 +376,7 @@ def fine_tune(
     chosen = FineTuneParams(**params)
     given, truths = _one_by_one(images, "images"), _one_by_one(labels, "labels")
     if len(given) != len(truths):
-        raise UtileError(f"There are {len(given)} images and {len(truths)} label images.")
+        raise UtileError(f"Given: {counted(len(given), 'image')} and {counted(len(truths), 'label image')}.")
     pairs = [
         AnnotatedImage(plane_of(image), labels_of_one_plane(truth))
         for image, truth in zip(given, truths, strict=True)

@@ -12,6 +12,7 @@ from skimage.measure import label as label_components
 from napari_utile.engine.arrays import Labels
 from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.weights.touching import as_cells, contacts, separate_touching
+from napari_utile.engine.words import counted
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def _holes(cells: Labels) -> Iterator[Finding]:
             continue
         y, x = np.nonzero(hole)
         cell = int(neighbours[0])
-        text = f"Cell {cell} has a hole of {len(y)} pixels."
+        text = f"Cell {cell} has a hole of {counted(len(y), 'pixel')}."
         places = (y + around[0].start, x + around[1].start)
         yield _finding("hole", (cell,), len(y), text, "Fill it.", places, neighbours[0])
 

@@ -117,7 +117,9 @@ class Clicks:
         label = self._new_label()
         edit = edit_of(found, cell.window.start, label)
         marker = Marker(point, label)
-        return Outcome(f"Cell {label}: {len(edit):,} pixels.", edit, label, (marker,), cells=(label,))
+        return Outcome(
+            f"Cell {label}: {counted(len(edit), 'pixel')}.", edit, label, (marker,), cells=(label,)
+        )
 
     def follow(self, point: Point, beside: Beside) -> Action:
         """Take the cell at a point, and its sections in the planes above and below until the model is not sure."""
@@ -219,7 +221,9 @@ class Clicks:
         # The cell lies beside the marker from now on; where nothing of it is left, there is nothing to mark.
         middles = [(y + top, x + left) for y, x in corrections.deepest_points(kept, [])]
         markers = tuple(Marker(point, label, "background", beside=each) for each in middles)
-        return Outcome(f"Cell {label} gave back {len(edit):,} pixels.", edit, label, markers, cells=(label,))
+        return Outcome(
+            f"Cell {label} gave back {counted(len(edit), 'pixel')}.", edit, label, markers, cells=(label,)
+        )
 
     def merge(self, points: list[Point]) -> Action:
         """Merge the cells along a way into the first one; at an end without a label, what the model sees there."""
@@ -314,7 +318,9 @@ class Clicks:
         edit = joined_edits(edits)
         if not len(edit):
             return Outcome(f"Cell {label} cannot change further here.", selected=label)
-        return Outcome(f"Cell {label}: {area:,} pixels.", edit, label, threshold=threshold, cells=(label,))
+        return Outcome(
+            f"Cell {label}: {counted(area, 'pixel')}.", edit, label, threshold=threshold, cells=(label,)
+        )
 
     def apply_markers(self) -> Action:
         """Make all cells with markers again from the probability; everything else stays."""

@@ -22,7 +22,7 @@ from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.store.cost import StoreCost
 from napari_utile.engine.store.remove import size_of
-from napari_utile.engine.words import bytes_in_words
+from napari_utile.engine.words import bytes_in_words, counted
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.run_on import remember, remembered
 from napari_utile.session.state import Session
@@ -294,9 +294,10 @@ class StoreRun(OneJob, QWidget):
             self._session.choose_made(cells, self._source.layer)
             if len(made.tracks):
                 self._show_paths(made, cells)
-        found = f"{result.linked}, from {sum(result.cells):,}" if result.linked else f"{sum(result.cells):,}"
+        cells_found = counted(sum(result.cells), "cell")
+        found = f"{result.linked}, from {cells_found}" if result.linked else cells_found
         share = f", {covered_in_words(result.covered)}" if result.covered and any(result.cells) else ""
-        self._end(f"{found} cells{share}, in {result.place}")
+        self._end(f"{found}{share}, in {result.place}")
 
     def _show_paths(self, made: FinishedStore, cells: Labels) -> None:
         """Show where tracks go, in the layer of this store where there is one."""

@@ -43,7 +43,7 @@ def summary_of(
     if plane is not None and plane.pixel_size is not None and plane.unit is not None:
         area, unit = area * plane.pixel_size[0] * plane.pixel_size[1], plane.unit
     diameter = 2 * np.sqrt(area / np.pi)
-    cells = ("1 cell" if count == 1 else f"{count:,} cells") + (f" in {where}" if where else "")
+    cells = counted(count, "cell") + (f" in {where}" if where else "")
     return (
         f"{cells}, median area {three_digits(area)} {unit}², median diameter {three_digits(diameter)} {unit}"
         f"{_covered(rows, covered)}."
