@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_utile.engine.cells.compartments import compartments
+from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_model
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.linking.links import link
+from napari_utile.engine.linking.measure import Spacing, link_table
 
 
 @st.composite
@@ -165,6 +168,20 @@ def test_compartments_have_a_row_for_every_cell_whatever_it_lacks():
     np.testing.assert_allclose(table["intensity_mean_nucleus"], [4, 6, np.nan])
     np.testing.assert_allclose(table["intensity_mean_cytoplasm"], [2, np.nan, 8])
     np.testing.assert_allclose(table["intensity_nucleus_to_cytoplasm"], [2, np.nan, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("pixel_size", "unit", "suffix"),
+    [(None, None, "px"), ((1, 1), None, "px"), ((0.5, 0.5), None, "unit"), ((0.5, 0.5), "µm", "um")],
+)
+def test_cells_compartments_and_links_name_lengths_alike(pixel_size, unit, suffix):
+    cells = np.array([[2, 2, 0, 2]])
+    table = compartments(cells, cells, cells, pixel_size=pixel_size, unit=unit)
+    assert table[f"area_nucleus_{suffix}2"].tolist() == [0.75 if pixel_size == (0.5, 0.5) else 3]
+    assert f"perimeter_{suffix}" in measure(cells, pixel_size=pixel_size, unit=unit)
+    frames = [{"T": 0}, {"T": 1}]
+    links = link(np.stack([cells, cells]), "t").links
+    assert f"path_{suffix}" in link_table(links, frames, Spacing(pixel_size, unit))
 
 
 def test_compartments_are_measured_in_each_channel_and_in_physical_units():

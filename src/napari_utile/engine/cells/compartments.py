@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_utile.engine.arrays import Labels
-from napari_utile.engine.cells.measure import Columns, measure, unit_suffix
+from napari_utile.engine.cells.measure import Columns, length_suffix, measure
 from napari_utile.engine.cells.seeds import distance_to
-from napari_utile.engine.planes.units import canonical_unit
 
 FloatArray = NDArray[np.float64]
 
@@ -98,7 +97,7 @@ def compartment_columns(
         As for `measure`.
     """
     pixel_area = 1.0 if pixel_size is None else pixel_size[0] * pixel_size[1]
-    suffix = "px" if pixel_size is None or canonical_unit(unit) is None else unit_suffix(unit)
+    suffix = length_suffix(pixel_size, unit)
     nucleus, body = (
         _by_id(parts[part], "area_px", ids, 0.0) * pixel_area for part in ("nucleus", "cytoplasm")
     )

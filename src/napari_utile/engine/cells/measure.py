@@ -106,14 +106,25 @@ def measure(
     area, centroid, covariance = moments(runs)
     columns: Columns = {"index": runs.ids, "label": runs.ids, "area_px": area.astype(np.int64)}
     size = pixel_size or (1.0, 1.0)
-    in_pixels = pixel_size is None or (canonical_unit(unit) is None and tuple(size) == (1.0, 1.0))
-    suffix = "px" if in_pixels else unit_suffix(unit)
-    if not in_pixels:
+    suffix = length_suffix(pixel_size, unit)
+    if suffix != "px":
         columns[f"area_{suffix}2"] = area * (size[0] * size[1])
     columns |= {"centroid_y": centroid[:, 0], "centroid_x": centroid[:, 1]}
     if not basic:
         columns |= _shape_columns(plane, runs, area, covariance, size, suffix)
     return columns | _intensity_columns(plane, runs, area, intensity, channel_names, basic)
+
+
+def length_suffix(pixel_size: tuple[float, float] | None, unit: str | None) -> str:
+    """Return how columns of lengths end: ``px`` where pixels have no other size, else as `unit_suffix`.
+
+    Examples
+    --------
+    >>> length_suffix(None, "µm"), length_suffix((1, 1), None), length_suffix((2, 2), None), length_suffix((1, 1), "µm")
+    ('px', 'px', 'unit', 'um')
+    """
+    in_pixels = pixel_size is None or (canonical_unit(unit) is None and tuple(pixel_size) == (1.0, 1.0))
+    return "px" if in_pixels else unit_suffix(unit)
 
 
 def unit_suffix(unit: str | None) -> str:

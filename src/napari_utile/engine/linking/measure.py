@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.measure import Columns, unit_suffix
+from napari_utile.engine.cells.measure import Columns, length_suffix, unit_suffix
 from napari_utile.engine.linking.links import Links
 from napari_utile.engine.planes.units import canonical_time, canonical_unit, micrometres
 
@@ -146,7 +146,7 @@ def _volumes(chains: _Chains, spacing: Spacing) -> Columns:
 
 def _paths(chains: _Chains, spacing: Spacing) -> Columns:
     height, width = spacing.pixel_size or (1.0, 1.0)
-    suffix = unit_suffix(spacing.unit) if spacing.pixel_size is not None else "px"
+    suffix = length_suffix(spacing.pixel_size, spacing.unit)
     y, x, starts, ends = chains.y * height, chains.x * width, chains.starts, chains.ends
     steps = np.zeros(y.size)
     steps[1:] = np.hypot(np.diff(y), np.diff(x))

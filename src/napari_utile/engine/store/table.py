@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.blocks.decoder import Facts
 from napari_utile.engine.cells.label_runs import intensity_limits, intensity_sums, label_runs
-from napari_utile.engine.cells.measure import Columns, unit_suffix
-from napari_utile.engine.planes.units import canonical_unit
+from napari_utile.engine.cells.measure import Columns, length_suffix
 from napari_utile.engine.windows import Window
 
 
@@ -81,8 +80,9 @@ def joined_table(
 
     area = total("area")
     columns: Columns = {"index": ids, "label": ids, "area_px": area.astype(np.int64)}
-    if pixel_size is not None and (canonical_unit(unit) is not None or tuple(pixel_size) != (1.0, 1.0)):
-        columns[f"area_{unit_suffix(unit)}2"] = area * (pixel_size[0] * pixel_size[1])
+    suffix = length_suffix(pixel_size, unit)
+    if pixel_size is not None and suffix != "px":
+        columns[f"area_{suffix}2"] = area * (pixel_size[0] * pixel_size[1])
     columns["centroid_y"] = total("y") / area + start[0]
     columns["centroid_x"] = total("x") / area + start[1]
     sums, low, high = (
