@@ -109,6 +109,31 @@ def test_what_was_asked_for_comes_back_as_it_was(folder, request_of_two):
             np.testing.assert_array_equal(got, wanted)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda header: 3,
+        lambda header: {},
+        lambda header: header | {"process": "x"},
+        lambda header: header | {"by a later version": 1},
+        lambda header: header | {"images": [{"name": "a"}]},
+        lambda header: (
+            header | {"images": [*header["images"], header["images"][0]]}
+        ),  # its labels are not there
+    ],
+)
+def test_a_training_that_cannot_be_understood_does_not_hide_the_others(folder, request_of_two, changed):
+    other = unfinished.new_folder()
+    unfinished.hold(other, request_of_two, IDENTITY)
+    unfinished.release(other)
+    unfinished.release(folder)
+    change(folder, changed)
+    assert [each.folder for each in listed()] == [other]
+    with pytest.raises(UtileError, match="is damaged"):
+        unfinished.hold(folder, request_of_two, IDENTITY)
+    unfinished.remove(other)
+
+
 def test_a_training_that_a_dock_has_in_hand_is_not_offered(folder):
     assert listed() == ()
 

@@ -241,6 +241,8 @@ def from_json(cls: type[Params], values: Mapping[str, Any]) -> Params:
     ValueError
         Where a name is unknown or missing, or a value is of another type or out of bounds.
     """
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{cls.__name__} is made of a JSON object; got {shown(values)}.")
     hints, every = _hints(cls), dataclasses.fields(cls)  # type: ignore[arg-type]
     unknown = sorted(set(values) - {field.name for field in every})
     if unknown:

@@ -9,8 +9,8 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.engine.weights.annotation import annotation_from_json, annotation_to_json
+from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session.fine_tune_request import FineTuneRequest, PaintedPlane, PlaneRead
 from napari_utile.session.plane_index import PlaneIndex
 
@@ -39,11 +39,39 @@ _held: set[Path] = set()
 
 @dataclass(frozen=True)
 class KeptImage:
-    """What an image that a training learns from is called, its (height, width), and where it was read."""
+    """An image that a training learns from: its name, (height, width), where it was read, and what is annotated."""
 
     name: str
     shape: tuple[int, int]
-    read: PlaneRead
+    kind: str = "dense"
+    background: int | None = None
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
+    rim: int = 0
+    # Trainings that were kept before this was: a plain image has one plane.
+    index: tuple[int | None, ...] = (None, None)
+    axes: tuple[int, int] = (0, 1)
+    channels: tuple[int, ...] | None = None
+    classes: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def read(self) -> PlaneRead:
+        """Where it was read."""
+        index = tuple(slice(None) if each is None else each for each in self.index)
+        return PlaneRead(PlaneIndex(index, self.axes), self.channels)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a training is; labels and masks of its images lie beside it."""
+
+    started: float
+    process: tuple[int, float]
+    base: str
+    family: str
+    params: FineTuneParams
+    images: tuple[KeptImage, ...]
+    identity: dict[str, Any]
+    set: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,13 +122,13 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
     path, started = folder / _REQUEST, time.time()
     if path.is_file():
         header, _ = _read(path)
-        if header["identity"] != json.loads(json.dumps(identity)):
+        if header.identity != json.loads(json.dumps(identity)):
             raise UtileError(
                 "The image, or the model it started from, is not the one used in that training."
                 if not request.training_set
                 else "The training set, or the model it started from, has changed since that training began."
             )
-        started = header["started"]
+        started = header.started
     _held.add(folder)
     tensors, images = {}, []
     for number, painted in enumerate(request.painted):
@@ -109,35 +137,28 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
         tensors[f"labels{number}"] = np.ascontiguousarray(image.labels)
         if annotation.background_mask is not None:
             tensors[f"mask{number}"] = np.ascontiguousarray(annotation.background_mask)
-        images.append(
-            {
-                "name": image.plane.name,
-                "shape": list(image.plane.shape),
-                "index": [None if isinstance(each, slice) else each for each in read.index.index],
-                "axes": list(read.index.axes),
-                "channels": None if read.channels is None else list(read.channels),
-                "classes": {str(label): name for label, name in image.classes.items()},
-                **annotation_to_json(annotation),
-            }
-        )
+        index = tuple(None if isinstance(each, slice) else each for each in read.index.index)
+        annotated = annotation.kind, annotation.background, tuple(annotation.boxes), annotation.rim
+        where = index, read.index.axes, read.channels
+        name, shape = image.plane.name, image.plane.shape
+        images.append(KeptImage(name, shape, *annotated, *where, dict(image.classes)))
     process = psutil.Process()
-    header = {
-        "started": started,
-        "process": [process.pid, process.create_time()],
-        "base": request.base,
-        "family": request.family,
-        "params": to_json(request.params),
-        "set": request.training_set,
-        "images": images,
-        "identity": identity,
-    }
-
+    header = _Header(
+        started,
+        (process.pid, process.create_time()),
+        request.base,
+        request.family,
+        request.params,
+        tuple(images),
+        identity,
+        request.training_set,
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UtileError(f"Cannot keep the training in {folder}: {error.strerror}.") from error
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: json.dumps(header)})
+        save_file(tensors, temporary, metadata={_KEY: json.dumps(to_json(header))})
 
 
 def release(folder: Path | None) -> None:
@@ -171,20 +192,9 @@ def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
             steps = steps_of(folder / _CHECKPOINT) if (folder / _CHECKPOINT).is_file() else 0
         except UtileError:  # damaged, but whoever painted the labels in it may still want them
             continue
-        if not is_alive(*header["process"]):
-            images = tuple(
-                KeptImage(each["name"], tuple(each["shape"]), _read_of(each)) for each in header["images"]
-            )
-            found.append(Unfinished(folder, header["started"], steps, images))
+        if not is_alive(*header.process):
+            found.append(Unfinished(folder, header.started, steps, header.images))
     return tuple(found)
-
-
-def _read_of(kept: Mapping[str, Any]) -> PlaneRead:
-    # Trainings that were kept before this was: a plain image has one plane.
-    index = tuple(slice(None) if each is None else each for each in kept.get("index", (None, None)))
-    channels = kept.get("channels")
-    rows, columns = kept.get("axes", (0, 1))
-    return PlaneRead(PlaneIndex(index, (rows, columns)), None if channels is None else tuple(channels))
 
 
 def request_of(unfinished: Unfinished, planes: Sequence[ImagePlane]) -> FineTuneRequest:
@@ -202,20 +212,21 @@ def request_of(unfinished: Unfinished, planes: Sequence[ImagePlane]) -> FineTune
     """
     header, tensors = _read(unfinished.folder / _REQUEST)
     painted = []
-    for number, (plane, kept) in enumerate(zip(planes, header["images"], strict=True)):
-        annotation = annotation_from_json(kept, tensors.get(f"mask{number}"))
-        classes = {int(label): name for label, name in kept.get("classes", {}).items()}
-        image = AnnotatedImage(plane, tensors[f"labels{number}"], annotation, classes)
-        painted.append(PaintedPlane(image, _read_of(kept)))
-    params = from_json(FineTuneParams, header["params"])
-    return FineTuneRequest(tuple(painted), header["base"], header["family"], params, header.get("set", ""))
+    for number, (plane, kept) in enumerate(zip(planes, header.images, strict=True)):
+        mask = tensors.get(f"mask{number}")
+        annotation = Annotation(kept.kind, kept.background, mask, kept.boxes, kept.rim)
+        image = AnnotatedImage(plane, tensors[f"labels{number}"], annotation, kept.classes)
+        painted.append(PaintedPlane(image, kept.read))
+    return FineTuneRequest(tuple(painted), header.base, header.family, header.params, header.set)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+def _read(path: Path) -> tuple[_Header, dict[str, np.ndarray[Any, Any]]]:
     try:
         with safe_open(path, framework="np") as file:
-            header = json.loads((file.metadata() or {})[_KEY])
-            keys = file.keys()
+            header = from_json(_Header, json.loads((file.metadata() or {})[_KEY]))
+            keys = {*file.keys()}
+            if lacking := {f"labels{number}" for number in range(len(header.images))} - keys:
+                raise ValueError(f"it lacks {', '.join(sorted(lacking))}")
             return header, {key: file.get_tensor(key) for key in keys}
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UtileError(f"The unfinished training in {path.parent} is damaged ({error}).") from error
