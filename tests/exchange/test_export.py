@@ -10,9 +10,11 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.export import export_model
 from napari_utile.engine.exchange.graph import Exported, declared_halo, smallest_input, source_of
 from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.fused import folded
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.models.outputs import class_output
 from napari_utile.engine.networks import extra
+from napari_utile.engine.networks.onnx_writer import graph_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import SegmentParams
@@ -31,6 +33,14 @@ def ours(model, image: np.ndarray) -> np.ndarray:
     params = SegmentParams(channels=channels, diameter=None, device="cpu", precision="float32")
     plane = ImagePlane(image, name="image")
     return Run(Field(plane, model, params, limits=IntensityLimits(tuple(low), tuple(high))).tiles()).result
+
+
+def as_python(network) -> str:
+    return source_of(Exported(network, (class_output(2),)))[0]
+
+
+def as_onnx(network) -> bytes:
+    return graph_of(folded(network))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,13 +118,13 @@ def test_the_source_in_a_package_needs_torch_alone_and_computes_the_same(package
     assert torch.allclose(network.eval()(image), expected, atol=1e-6)
 
 
-def test_other_threads_compute_on_while_a_network_is_written_down():
+@pytest.mark.parametrize("write", [as_python, as_onnx])
+def test_other_threads_compute_on_while_a_network_is_written_down(write):
     import torch
 
-    exported, other = (
-        Exported(new_model("small", width=4, depth=2).network.eval(), (class_output(2),)) for _ in range(2)
-    )
-    expected = source_of(exported)[0]
+    network, other = (new_model("small", width=4, depth=2).network.eval() for _ in range(2))
+    other = Exported(other, (class_output(2),))
+    expected = write(network)
     image = torch.rand(1, 1, 64, 64)
     done = threading.Event()
 
@@ -130,7 +140,7 @@ def test_other_threads_compute_on_while_a_network_is_written_down():
     with ThreadPoolExecutor(1) as threads:
         computing = threads.submit(compute)
         try:
-            written = {source_of(exported)[0] for _ in range(100) if not computing.done()}
+            written = {write(network) for _ in range(100) if not computing.done()}
         finally:
             done.set()
         assert computing.result() > 1

@@ -7,24 +7,22 @@ the network's grid, and what is left of it is what U-Tile computes.
 
 import contextlib
 import logging
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import indent
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from napari_utile.engine.models.outputs import Output
 from napari_utile.engine.networks.extra import exchange_module
 from napari_utile.engine.networks.geometry import Geometry
 from napari_utile.engine.networks.network import Network
+from napari_utile.engine.networks.traced import one_trace, traced
 
 OPSET = 18
 """Of the ONNX file: the oldest that torch writes, so that most readers know it."""
-_one_trace = threading.Lock()
-"""torch traces by what it changes for the whole process: two exports at a time end in errors."""
 
 
 def declared_halo(geometry: Geometry) -> int:
@@ -77,7 +75,7 @@ def onnx_bytes(exported: Exported, channels: int) -> bytes:
     image = torch.zeros(2, channels, first + grid, first + 2 * grid)
     least, most = first // grid, 1 << 16
     rows, columns = (grid * torch.export.Dim(name, min=least, max=most) for name in ("y", "x"))
-    with _one_trace, _quiet():
+    with one_trace, _quiet():
         program: Any = torch.onnx.export(
             exported.eval(),
             (image,),
@@ -97,8 +95,7 @@ def source_of(exported: Exported) -> tuple[str, dict[str, Tensor]]:
 
     The class is called ``Network``. It is traced, so any network of this package can be written down.
     """
-    with _one_trace:
-        traced = fx.GraphModule(exported.eval(), _TracerOfOneThread().trace(exported))
+    network = traced(exported)
     lines = [
         '"""A network exported by U-Tile: mirrored input, outputs of the input\'s size. It needs torch alone."""',
         "",
@@ -111,37 +108,15 @@ def source_of(exported: Exported) -> tuple[str, dict[str, Tensor]]:
         "        super().__init__()",
     ]
     weights: dict[str, Tensor] = {}
-    for node in traced.graph.nodes:
+    for node in network.graph.nodes:
         if node.op == "call_module":
-            layer, name = traced.get_submodule(str(node.target)), flat_name(str(node.target))
+            layer, name = network.get_submodule(str(node.target)), flat_name(str(node.target))
             weights |= {f"{name}.{key}": value for key, value in layer.state_dict().items()}
             lines.append(f"        self.{name} = nn.{_layer(layer)}")
-            traced.add_submodule(name, layer)
+            network.add_submodule(name, layer)
             node.target = name  # by which the code calls it
-    traced.recompile()
-    return "\n".join([*lines, "", indent(traced.code.strip(), "    "), ""]), weights
-
-
-class _TracerOfOneThread(fx.Tracer):
-    """Traces what its own thread computes: torch hears the layers of the whole process while it traces."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._thread = threading.get_ident()
-
-    def call_module(
-        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """Let a layer compute what it computes, where another thread calls it."""
-        if threading.get_ident() != self._thread:
-            return forward(*args, **kwargs)
-        return super().call_module(m, forward, args, kwargs)
-
-    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, fx.Proxy]) -> Any:
-        """Give another thread the parameter itself."""
-        if threading.get_ident() != self._thread:
-            return attr_val
-        return super().getattr(attr, attr_val, parameter_proxy_cache)
+    network.recompile()
+    return "\n".join([*lines, "", indent(network.code.strip(), "    "), ""]), weights
 
 
 def flat_name(name: str) -> str:

@@ -10,6 +10,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.networks.extra import exchange_module
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.networks.onnx_graph import OnnxNetwork, open_graph, run_graph
+from napari_utile.engine.networks.traced import traced
 
 OPSET = 17
 FLOAT = 1  # ONNX's number for float32
@@ -62,8 +63,8 @@ def graph_of(network: Network) -> bytes:
         As for `InOnnxRuntime`.
     """
     helper, numpy_helper = exchange_module("onnx.helper"), exchange_module("onnx.numpy_helper")
-    traced = fx.symbolic_trace(network.eval())
-    layers = dict(traced.named_modules())
+    graph_module = traced(network)
+    layers = dict(graph_module.named_modules())
     nodes: list[Any] = []
     constants: list[Any] = []
     names: dict[Any, str] = {}
@@ -109,7 +110,7 @@ def graph_of(network: Network) -> bytes:
         kind = getattr(layer, "__name__", type(layer).__name__)
         raise UtileError(f"ONNX Runtime is not offered for networks with {kind}; choose another device.")
 
-    for step in traced.graph.nodes:
+    for step in graph_module.graph.nodes:
         if step.op == "placeholder":
             names[step] = "image"
         elif step.op != "output":
