@@ -1,6 +1,7 @@
 """`utile segment --link`: one id for one cell in labels, tables and recipe."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -111,6 +112,47 @@ def test_an_image_without_such_planes_is_one_sentence_and_the_others_are_done(mo
     assert not (tmp_path / "out" / "b_labels.tif").exists()
 
 
+@pytest.mark.parametrize(
+    ("axes", "chosen", "wish"),
+    [
+        ("ZYX", ("z", "1"), ("link", "z")),
+        ("ZYX", ("z", "1"), ("three-views", "")),
+        ("ZYX", ("project", "z:focus"), ("link", "z")),
+        ("TZYX", ("project", "z:focus"), ("three-views", "")),
+        ("TZYX", ("project", "z:focus"), ("link", "z")),
+        ("TZYX", ("t", "1"), ("link", "t")),
+        ("TZYX", ("project", "t:max"), ("link", "t")),
+    ],
+)
+def test_what_leaves_one_plane_along_the_axis_is_named(model, tmp_path, capsys, axes, chosen, wish):
+    image = write(tmp_path / "a.tif", {"ZYX": STACK, "TZYX": np.stack([STACK, STACK])}[axes], axes)
+    said = "{} leaves one plane of a.tif along {}, and {} needs several: leave out one of the two."
+    axis = "T" if chosen in (("t", "1"), ("project", "t:max")) else "Z"
+    called = [" ".join(filter(None, (f"--{name}", value))) for name, value in (chosen, wish)]
+    for more in ((), ("--estimate",)):
+        assert run(image, tmp_path / "out", *" ".join(called).split(), *more) == 1
+        assert said.format(called[0], axis, called[1]) in capsys.readouterr().err
+    assert not (tmp_path / "out" / "a_labels.tif").exists()
+    views = {"three_views": True} if wish[0] == "three-views" else dict([wish])
+    called = [f"{name}={value}" for name, value in (chosen, *views.items())]
+    with pytest.raises(UtileError, match=f"^{re.escape(said.format(called[0], axis, called[1]))}$"):
+        segment(image, **dict([chosen]), **views)
+
+
+def test_axes_are_advised_only_where_the_letter_is_free_and_planes_of_the_other_are_not_chosen(
+    model, tmp_path, capsys
+):
+    with pytest.raises(
+        UtileError, match=r"^image has one plane along Z, and link=z needs several: leave it out\.$"
+    ):
+        segment(FRAMES[:, None], axes="TZYX", link="z")
+    image = write(tmp_path / "film.tif", FRAMES, "TYX")
+    assert run(image, tmp_path, "--link", "z", "--t", "0:2") == 1
+    assert "its axes are TYX: leave out --link z.\n" in capsys.readouterr().err
+    with pytest.raises(UtileError, match=r"leave out link=z, or say what they are, such as axes=ZYX\.$"):
+        segment(image, link="z")
+
+
 def test_empty_planes_link_to_nothing(model, tmp_path, capsys):
     image = write(tmp_path / "empty.tif", np.zeros((3, 30, 30), np.uint8), "ZYX")
     assert run(image, tmp_path, "--link", "z") == 0
@@ -154,7 +196,7 @@ def test_python_links_as_the_command_does(model, tmp_path):
         name: [row[name] for row in rows_of(tmp_path / "cells_tracks.csv")]
         for name in rows_of(tmp_path / "cells_tracks.csv")[0]
     }.items()
-    with pytest.raises(UtileError, match="no planes along Z to link"):
+    with pytest.raises(UtileError, match="no planes along Z, its axes are YX: leave out link=z"):
         segment(FRAMES[0], link="z", axes="YX")
     with pytest.raises(ValueError, match="link must be one of"):
         segment(FRAMES, link="c")

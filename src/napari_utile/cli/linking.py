@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import Planes, file_order
 from napari_utile.engine.linking.links import Links, link_planes, links_of_objects
 from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
@@ -56,14 +55,8 @@ def check_linking(planes: SelectedPlanes, params: LinkParams, three_views: bool 
     UtileError
         If it has not.
     """
-    option, axis = ("--three-views", "Z") if three_views else (f"--link {params.link}", params.axis)
-    if axis and axis not in planes.stacked:
-        read = planes.image.axes
-        renamed = read.replace(planes.stacked[0], axis) if planes.stacked else ""
-        named = f", or say what they are, such as --axes {renamed}" if renamed else ""
-        raise UtileError(
-            f"{planes.image.shown_name} has no planes along {axis}, its axes are {read}: leave out {option}{named}."
-        )
+    if params.axis:
+        planes.check_several(params.axis, "--three-views" if three_views else f"--link {params.link}")
 
 
 def linked(labels: Planes, params: LinkParams, of_volumes: bool) -> LinkedPlanes | None:

@@ -179,6 +179,7 @@ def run(arguments: argparse.Namespace) -> int:
                 image = each.open()
                 say_if_stretched(mask, image)
                 planes = SelectedPlanes(image, each.selection)
+                check_linking(planes, linking_of(arguments), views.three_views)
                 if arguments.estimate:
                     _print_estimate(planes, sizing, with_distance(planes, views), arguments.region)
                     continue
@@ -244,7 +245,6 @@ def _segment_file(
     image, region, folder = planes.image, arguments.region, Path(start).parent
     stacked, sizes = planes.stacked, planes.sizes
     linking = linking_of(arguments)
-    check_linking(planes, linking, views_of(arguments).three_views)
     views = with_distance(planes, views_of(arguments))
     check_space(folder, _bytes_to_write(planes, arguments))
     params, model, said, size = sizing.params_for(planes)

@@ -252,6 +252,9 @@ def segment(
         plane, stack, planes = plane_of(image, selection), [image], None
     else:
         planes = planes_of(image, selection, linking.axis)
+        if linking.axis:
+            asked = "three_views=True" if three_views else f"link={link}"
+            planes.check_several(linking.axis, asked, "{}={}")
         plane, stack = planes.plane(planes.indices[0]), planes.measured_on()
     if region is not None:
         region = region_of(region, plane)

@@ -34,7 +34,7 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
     Raises
     ------
     UtileError
-        Where a file has several planes and none is chosen, there are none to link, or it is not an image.
+        Where a file has several planes, none is chosen and none are linked, or where it is not an image.
     """
     if isinstance(image, SelectedPlanes):
         planes = image
@@ -68,10 +68,6 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
                 f"Only the first of {len(planes)} planes along {' and '.join(planes.stacked)} is used: choose another "
                 f"with {ways}, or segment each."
             )
-    if linked and linked not in planes.stacked:
-        raise UtileError(
-            f"{planes.image.name} has no planes along {linked} to link; its axes are {planes.image.axes}."
-        )
     return planes
 
 

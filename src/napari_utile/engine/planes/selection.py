@@ -126,6 +126,8 @@ class _Image(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def shown_name(self) -> str: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +201,42 @@ class SelectedPlanes:
     def __iter__(self) -> Iterator[tuple[dict[str, int], ImagePlane]]:
         for index in self.indices:
             yield index, self.plane(index)
+
+    def check_several(self, axis: str, asked: str, spelled: str = "--{} {}") -> None:
+        """Check that there are planes along an axis.
+
+        Parameters
+        ----------
+        axis : {"Z", "T"}
+        asked : str
+            What needs them, as it was written.
+        spelled : str
+            How an option and its value are written; as in a command by default.
+
+        Raises
+        ------
+        UtileError
+            If there is one at most, with what to do.
+        """
+        if axis in self.stacked:
+            return
+        read, name, selection = self.image.axes, self.image.shown_name, self.selection
+        if axis not in read:
+            other = next(
+                (each for each in self.stacked if getattr(selection, each.lower(), None) is None), ""
+            )
+            axes = spelled.format("axes", read.replace(other, axis))
+            named = f", or say what they are, such as {axes}" if other else ""
+            raise UtileError(
+                f"{name} has no planes along {axis}, its axes are {read}: leave out {asked}{named}."
+            )
+        if axis not in self.entries:
+            raise UtileError(f"{name} has one plane along {axis}, and {asked} needs several: leave it out.")
+        option = "project" if axis in (selection.projection or ()) else axis.lower()
+        chosen = spelled.format(option, getattr(selection, option))
+        raise UtileError(
+            f"{chosen} leaves one plane of {name} along {axis}, and {asked} needs several: leave out one of the two."
+        )
 
     def measured_on(self, most: int = MOST_SEEN) -> list[ImagePlane]:
         """Give some planes of the whole stack, evenly spread, whatever is selected of it.

@@ -180,6 +180,7 @@ def volumes_in(
     Parameters
     ----------
     planes : SelectedPlanes
+        Several along Z, see `SelectedPlanes.check_several`.
     params, model, limits, compute
         As for `volume_of`.
     views : VolumeParams
@@ -187,10 +188,8 @@ def volumes_in(
     Raises
     ------
     UtileError
-        If there are no planes along Z, or nobody knows how far apart they are.
+        If nobody knows how far apart they are.
     """
-    if "Z" not in planes.stacked:
-        raise UtileError(f"{planes.image.name} has no planes along Z: leave out --three-views.")
     depth = plane_distance(views, spacing_of(planes))
     for places in groups_along_z(planes.indices):
         stack = [planes.plane(planes.indices[place]) for place in places]
