@@ -16,6 +16,7 @@ from napari_utile.engine.files.label_planes import index_in_image, labels_of, pa
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.tables import check_table, write_table
 from napari_utile.engine.files.targets import identities
+from napari_utile.engine.linking.measure import ID_COLUMN
 from napari_utile.engine.words import counted
 
 
@@ -118,7 +119,8 @@ def _measure(
         for axis, start in zip("yx", origin.start, strict=True):
             table[f"centroid_{axis}"] += start
         rows = len(table["index"])
-        measured = index_columns(origin.index(index), rows) | table
+        ids = {ID_COLUMN[origin.linked]: table["index"]} if origin.linked else {}
+        measured = ids | index_columns(origin.index(index), rows) | table
         tables.append(
             {"image": [called] * rows, **{column: values.tolist() for column, values in measured.items()}}
         )

@@ -319,7 +319,7 @@ def _segment_file(
                 columns = {key: np.concatenate([table[key] for table in in_order]) for key in in_order[0]}
                 write_table(new[CELLS], columns)
         if arguments.into_image:
-            made_of = blocks_of_planes(stored, planes.indices, region, planes.selection)
+            made_of = blocks_of_planes(stored, planes.indices, region, planes.selection, linking.axis)
             write_into_image(path, made_of, overwrite=arguments.overwrite)
     taken = planes.taken(params.channels, model.card.needed_inputs)
     cells = sum(record.cells for record in ordered)

@@ -15,6 +15,7 @@ from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.json_file import read_json
 from napari_utile.engine.files.label_planes import pairing_in_words, refuse_other_pixels
+from napari_utile.engine.files.names import image_name
 from napari_utile.engine.files.pyramid import has_pyramid, read_pyramid
 from napari_utile.engine.files.result_files import recipe_beside
 from napari_utile.engine.files.unfinished import HOME, PLAN, is_store
@@ -39,11 +40,15 @@ class LabelOrigin:
         Where in the image the first plane lies.
     region : Window, optional
         Rows and columns, where the labels are not of all.
+    linked : {"", "Z", "T"}
+        The axis along which a cell has one id in all planes: ids are those of objects or tracks; empty where nothing
+        is known to be linked.
     """
 
     selection: Selection = field(default_factory=Selection)
     first: Mapping[str, int] = field(default_factory=dict)
     region: Window | None = None
+    linked: str = ""
 
     @property
     def start(self) -> tuple[int, ...]:
@@ -118,27 +123,40 @@ def origin_of_labels(labels: ImageFile) -> LabelOrigin:
 
 def _recorded(values: Mapping[str, Any], labels: ImageFile) -> LabelOrigin:
     """Read a recipe, whose planes have an index and mostly a region each, or a plan, which has one for all."""
-    indices = [plane.get("index", plane) for plane in values["planes"]]
-    region = values.get("region") or values["planes"][0].get("region")
     sizes = dict(zip(labels.axes, labels.data.shape, strict=True))
     count = math.prod(size for axis, size in sizes.items() if axis in "TZ")
+    linked = _linked(values, labels.path)
+    if "planes" not in values:  # linked labels that no model made
+        return LabelOrigin(linked=linked if count == len(values["linking"]["labels"]) else "")
+    indices = [plane.get("index", plane) for plane in values["planes"]]
+    region = values.get("region") or values["planes"][0].get("region")
     window = None if region is None else Window(*(slice(int(start), int(stop)) for start, stop in region))
     if count != len(indices) or (window is not None and window.shape != (sizes["Y"], sizes["X"])):
         return LabelOrigin()
     selection = from_json(Selection, values["selection"]) if values.get("selection") else Selection()
-    return LabelOrigin(selection, first_of(indices), window)
+    return LabelOrigin(selection, first_of(indices), window, linked)
 
 
-def mark_of(selection: Selection) -> dict[str, Any]:
+def _linked(values: Mapping[str, Any], path: Path) -> str:
+    """Read from a recipe or a plan along which axis labels are linked; masks and classes beside them hold no ids."""
+    if image_name(path).lower().endswith(("mask", "classes")):
+        return ""
+    if linking := values.get("linking"):
+        return {"z": "Z", "t": "T"}.get(linking.get("parameters", linking)["link"], "")
+    return "Z" if (values.get("volume") or {}).get("three_views") else ""
+
+
+def mark_of(selection: Selection, linked: str = "") -> dict[str, Any]:
     """Give the attributes of labels inside an image: of a projection, no place in it tells what they were made of."""
-    return {MARK: {"made by": MARK, "selection": to_json(selection)}}
+    made = {"made by": MARK, "selection": to_json(selection)}
+    return {MARK: made | ({"linked": linked} if linked else {})}
 
 
 def _inside(image: Path, labels: Path) -> LabelOrigin:
     """Compare where an OME-Zarr image and labels in it begin; what was read of it is said by labels of this program."""
     whole, own = read_pyramid(image), read_pyramid(labels)
     mark: Any = zarr.open_group(labels, mode="r").attrs.get(MARK)
-    recorded = None if mark is None else mark.get("selection")
+    recorded, linked = (None, "") if mark is None else (mark.get("selection"), mark.get("linked", ""))
     sizes, many = (dict(zip(each.axes, each.levels[0].shape, strict=True)) for each in (own, whole))
     start = {}
     for axis in set(own.axes) & set(whole.axes):
@@ -147,7 +165,7 @@ def _inside(image: Path, labels: Path) -> LabelOrigin:
             for each in (own, whole)
         )
         if not math.isclose(step, pixel):
-            return LabelOrigin()
+            return LabelOrigin(linked=linked)
         start[axis] = round((at - begin) / pixel)
     corner = start["Y"], start["X"]
     region = Window.span(corner, (corner[0] + sizes["Y"], corner[1] + sizes["X"]))
@@ -162,4 +180,4 @@ def _inside(image: Path, labels: Path) -> LabelOrigin:
         ]
         part = {axis: f"{start[axis]}:{start[axis] + sizes[axis]}" for axis in stepped}
         selection = Selection(z=part.get("Z"), t=part.get("T"))
-    return LabelOrigin(selection, {axis: start[axis] for axis in stepped}, region)
+    return LabelOrigin(selection, {axis: start[axis] for axis in stepped}, region, linked)

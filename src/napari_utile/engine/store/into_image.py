@@ -47,6 +47,8 @@ class LabelBlocks:
         What of the image was read.
     read : callable
         Returns an iterator of blocks with sides of `SIDE`.
+    linked : {"", "Z", "T"}
+        The axis along which their ids are linked.
     """
 
     axes: str
@@ -54,10 +56,15 @@ class LabelBlocks:
     start: Mapping[str, int]
     selection: Selection
     read: Callable[[], Iterator[Block]]
+    linked: str = ""
 
 
 def blocks_of_planes(
-    planes: Planes, indices: Sequence[Mapping[str, int]], region: Window | None, selection: Selection
+    planes: Planes,
+    indices: Sequence[Mapping[str, int]],
+    region: Window | None,
+    selection: Selection,
+    linked: str = "",
 ) -> LabelBlocks:
     """Give label planes block by block, with where in their image they lie: planes, region, and what was read."""
 
@@ -69,7 +76,7 @@ def blocks_of_planes(
 
     corner = (0, 0) if region is None else region.start
     start = first_of(indices) | dict(zip("YX", corner, strict=True))
-    return LabelBlocks(planes.axes, planes.shape, start, selection, read)
+    return LabelBlocks(planes.axes, planes.shape, start, selection, read, linked)
 
 
 def blocks_of_store(place: Path) -> LabelBlocks:
@@ -85,7 +92,7 @@ def blocks_of_store(place: Path) -> LabelBlocks:
                 yield index, window, np.asarray(array[(*index, *window)])
 
     start = first_of(plan.planes) | dict(zip("YX", plan.window.start, strict=True))
-    return LabelBlocks(plan.space.axes, plan.space.shape, start, plan.selection, read)
+    return LabelBlocks(plan.space.axes, plan.space.shape, start, plan.selection, read, plan.linking.axis)
 
 
 def check_image(image: Path, *, overwrite: bool = False) -> None:
@@ -149,7 +156,9 @@ def write_into_image(image: Path, labels: LabelBlocks, *, overwrite: bool = Fals
                 start = [first // 2 for first in window.start]
                 window = Window.span(start, (a + size for a, size in zip(start, block.shape, strict=True)))
         multiscale = multiscale_of(space, SIDE, place.name, "nearest")
-        made.attrs.update({**ome_metadata(version, multiscale, "../../"), **mark_of(labels.selection)})
+        made.attrs.update(
+            {**ome_metadata(version, multiscale, "../../"), **mark_of(labels.selection, labels.linked)}
+        )
         folder = zarr.open_group(place.parent, mode="a", zarr_format=number)
         if place.exists():
             place.rename(gone)
