@@ -96,6 +96,26 @@ def test_of_linked_cells_it_has_their_ids(viewer, bright_nuclei, tmp_path):
     assert layer.features["track_id"].tolist() == layer.features["index"].tolist()
 
 
+@pytest.mark.parametrize("axis", ["t", "z"])
+def test_rows_of_linked_cells_that_are_measured_again_have_their_ids(
+    viewer, bright_nuclei, tmp_path, axis, qtbot
+):
+    kind, column = {"t": ("film", "track_id"), "z": ("stack", "object")}[axis]
+    layer, _ = opened(viewer, tmp_path, kind, "--link", axis)
+    layer.data[1, 2:4, 2:5] = 9
+    viewer.dims.set_current_step(0, 1)
+    viewer.layers.selection.active = layer
+    job = measure_active_labels(viewer)
+    qtbot.waitUntil(lambda: not job.running)
+    assert told(layer) == areas(layer)
+    assert layer.features[column].tolist() == layer.features["index"].tolist()
+    path = tmp_path / "mine_labels.tif"
+    assert path in Run(save_results(results_of(viewer, layer, None), path)).result
+    saved = read_columns(tmp_path / "mine_cells.csv")
+    assert next(iter(saved)) == column
+    assert saved[column].tolist() == saved["index"].tolist()
+
+
 def test_a_table_of_other_planes_is_not_theirs(viewer, bright_nuclei, tmp_path):
     layer, _ = opened(viewer, tmp_path, "film")
     path = tmp_path / "film_cells.csv"

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_utile.engine.arrays import IntArray
 from napari_utile.engine.windows import Window
-from napari_utile.session.plane_rows import ids_start_again, of_other_planes, with_index
+from napari_utile.session.plane_rows import ids_start_again, names_of_ids, of_other_planes, with_index
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,7 @@ def merged_features(
     if not len(old.get("index", ())):
         return {name: np.array(column) for name, column in columns.items()}
     old = {"label": old["index"], **old}
+    columns |= dict.fromkeys(names_of_ids(old), index)
     if "roi_id" in old and "roi_id" in columns:  # one for all rows, as other programs want it
         columns["roi_id"] = np.broadcast_to(np.asarray(old["roi_id"])[:1], index.shape)
     stays = ~np.isin(np.asarray(old["index"]), gone) | of_other_planes(old, where or {})

@@ -9,6 +9,7 @@ import numpy as np
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.session.cell_classes import CLASS, Columns
 from napari_utile.session.cell_filter import numeric_columns
+from napari_utile.session.plane_rows import names_of_ids
 
 _MEASURED = re.compile(
     "index|label|roi_id|object|track_id|parent|divides|frames|planes|confidence|[a-z]_(first|last)"
@@ -64,7 +65,7 @@ def renumbered(table: Mapping[str, Any], ids: Mapping[int, int]) -> Columns:
     stays = np.array([cell in ids or cell not in taken for cell in columns["index"].tolist()], bool)
     columns = {name: column[stays] for name, column in columns.items()}
     new = np.array([ids.get(cell, cell) for cell in columns["index"].tolist()], columns["index"].dtype)
-    return columns | {name: new for name in ("index", "label") if name in columns}
+    return columns | dict.fromkeys(["index", *names_of_ids(columns)], new)
 
 
 class KeptColumns:

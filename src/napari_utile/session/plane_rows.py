@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.linking.measure import ID_COLUMN
+
 Cell = tuple[Any, ...]
 """What a row of a table is of: an id, and steps along the axes of planes, None where the row does not say them."""
 Value = TypeVar("Value")
@@ -23,6 +25,18 @@ def with_index(table: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     if "index" in columns or not columns:
         return columns
     return {"index": np.arange(len(next(iter(columns.values())))), **columns}
+
+
+def names_of_ids(table: Mapping[str, Any]) -> list[str]:
+    """Name what the ids of cells are called besides ``index``: as scikit-image does, and of linked cells.
+
+    Examples
+    --------
+    >>> names_of_ids({"index": [4, 7], "label": [4, 7], "area_px": [4, 7], "track_id": [4, 7], "object": [1, 2]})
+    ['label', 'track_id']
+    """
+    known = [name for name in ("label", *ID_COLUMN.values()) if name in table]
+    return [name for name in known if np.array_equal(table[name], table["index"])]
 
 
 def of_other_planes(table: Mapping[str, Any], where: Mapping[str, int]) -> NDArray[np.bool_]:

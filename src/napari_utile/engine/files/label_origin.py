@@ -125,7 +125,8 @@ def _recorded(values: Mapping[str, Any], labels: ImageFile) -> LabelOrigin:
     """Read a recipe, whose planes have an index and mostly a region each, or a plan, which has one for all."""
     sizes = dict(zip(labels.axes, labels.data.shape, strict=True))
     count = math.prod(size for axis, size in sizes.items() if axis in "TZ")
-    linked = _linked(values, labels.path)
+    holds_ids = not image_name(labels.path).lower().endswith(("mask", "classes"))
+    linked = linked_axis(values) if holds_ids else ""
     if "planes" not in values:  # linked labels that no model made
         return LabelOrigin(linked=linked if count == len(values["linking"]["labels"]) else "")
     indices = [plane.get("index", plane) for plane in values["planes"]]
@@ -137,10 +138,8 @@ def _recorded(values: Mapping[str, Any], labels: ImageFile) -> LabelOrigin:
     return LabelOrigin(selection, first_of(indices), window, linked)
 
 
-def _linked(values: Mapping[str, Any], path: Path) -> str:
-    """Read from a recipe or a plan along which axis labels are linked; masks and classes beside them hold no ids."""
-    if image_name(path).lower().endswith(("mask", "classes")):
-        return ""
+def linked_axis(values: Mapping[str, Any]) -> str:
+    """Read from a recipe or a plan along which axis labels have one id a cell, "Z" or "T"; empty where along none."""
     if linking := values.get("linking"):
         return {"z": "Z", "t": "T"}.get(linking.get("parameters", linking)["link"], "")
     return "Z" if (values.get("volume") or {}).get("three_views") else ""

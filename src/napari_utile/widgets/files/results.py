@@ -11,9 +11,11 @@ import numpy as np
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.label_origin import linked_axis
 from napari_utile.engine.files.names import CELLS, RECIPE_ENDING
 from napari_utile.engine.files.result_files import LABELS, new_result, touched
 from napari_utile.engine.files.tables import write_table
+from napari_utile.engine.linking.measure import ID_COLUMN
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.session.plane_rows import cells_of, known_of, with_index
@@ -116,6 +118,8 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
     for target in touched(start, beside):
         if target.resolve() in results.opened:
             raise UtileError(f"{target.name} is open in this window; choose another name.")
+    recipe = recipe_of_layer(results.labels, results.attributes) or None
+    linked = linked_axis(recipe or {})
     tables = []
     for number, (place, plane) in enumerate(zip(results.places, results.planes, strict=True)):
         yield number, len(results.places)
@@ -125,9 +129,9 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
         rows = len(made["index"])
         steps = zip(place.plane.sliders, place.plane.steps, strict=True)
         where = {results.axes[axis]: np.full(rows, step) for axis, step in steps}
-        tables.append({**where, **made})
+        ids = {ID_COLUMN[linked]: made["index"]} if linked else {}
+        tables.append({**ids, **where, **made})
     columns = {key: np.concatenate([each[key] for each in tables]) for key in tables[0]}
-    recipe = recipe_of_layer(results.labels, results.attributes) or None
     with new_result(start, recipe, beside) as new:
         save_label_pixels(str(new[LABELS]), results.labels, results.attributes)
         write_table(new[CELLS], {**columns, **_own_columns(results, columns)})
