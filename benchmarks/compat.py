@@ -26,6 +26,8 @@ import time
 from importlib.resources import files
 import qtpy, napari, numpy, torch
 from napari_utile.cli import main
+from napari_utile.cli.imports import import_all
+assert not import_all(), import_all()
 sample = str(files("napari_utile") / "sample_data" / "nuclei.tif")
 assert main(["segment", sample, "-o", "out", "--quiet"]) == 0
 viewer = napari.Viewer()

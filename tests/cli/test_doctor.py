@@ -1,4 +1,5 @@
 import argparse
+import os
 import re
 import sys
 
@@ -111,6 +112,22 @@ def test_a_binding_without_its_libraries_refers_to_them(monkeypatch):
     assert finding.fatal
     assert "libEGL.so.1" in finding.detail
     assert "system libraries" in (finding.remedy or "")
+
+
+def test_all_modules_can_be_imported_here():
+    assert [str(finding) for finding in doctor.modules()] == [
+        "ok       modules            all can be imported"
+    ]
+
+
+def test_a_package_that_lacks_a_name_is_said_with_the_module_that_wants_it(tmp_path, monkeypatch):
+    (tmp_path / "superqt.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    findings = list(doctor.modules())
+    assert findings
+    assert all(finding.fatal and finding.remedy for finding in findings)
+    assert all(re.match(r"napari_utile\.widgets\.[\w.]+: \w+Error: ", each.detail) for each in findings)
+    assert any("superqt" in finding.detail for finding in findings)
 
 
 def test_no_binding_names_the_extra_that_brings_one(monkeypatch):

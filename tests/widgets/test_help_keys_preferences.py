@@ -1,5 +1,8 @@
 """A chapter of help on every page, Ctrl+Enter, and what is set under napari's Preferences."""
 
+import runpy
+
+import napari.settings
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -51,6 +54,14 @@ def test_without_preferences_and_with_nonsense_in_them_all_is_as_it_was(monkeypa
     monkeypatch.setattr(Chosen, "device", "toaster")
     monkeypatch.setattr(preferences, "settings", Chosen)
     assert preferences.preferred(SegmentParams()).device == "auto"
+
+
+def test_a_napari_that_keeps_no_settings_of_plugins_is_as_one_where_nothing_is_set(monkeypatch):
+    monkeypatch.delattr(napari.settings, "get_plugin_settings")
+    afresh = runpy.run_path(preferences.__file__)
+    assert afresh["settings"]() is None
+    assert afresh["preferred"](SegmentParams()) == SegmentParams()
+    assert afresh["results_folder"]() is None
 
 
 @pytest.mark.real_window

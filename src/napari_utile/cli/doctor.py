@@ -131,7 +131,7 @@ def system_libraries() -> Iterator[Check]:
 
 
 def qt() -> Iterator[Check]:
-    """Start Qt in a process of its own: a binding whose libraries are missing fails only then."""
+    """Start Qt in a process of its own: a binding whose libraries are missing fails only then. Then import all."""
     program = (
         "import qtpy, qtpy.QtWidgets, qtpy.QtOpenGLWidgets;"
         "print(qtpy.API_NAME, qtpy.PYQT_VERSION or qtpy.PYSIDE_VERSION, '/ Qt', qtpy.QT_VERSION)"
@@ -139,10 +139,22 @@ def qt() -> Iterator[Check]:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     if done.returncode == 0:
         yield Check("Qt", done.stdout.strip())
+        yield from modules()
         return
     reason = (done.stderr.strip().splitlines() or ["it does not start"])[-1]
     line = "the line above for system libraries" if ".so" in reason else 'pip install "napari[pyqt6]"'
     yield Check("Qt", reason, line, fatal=True)
+
+
+def modules() -> Iterator[Check]:
+    """Import all of the program in a process of its own: versions that do not go together fail only then."""
+    command = [sys.executable, "-m", "napari_utile.cli.imports"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        yield Check("modules", "all can be imported")
+        return
+    for fault in done.stdout.strip().splitlines() or done.stderr.strip().splitlines()[-1:]:
+        yield Check("modules", fault, "pip install --upgrade napari-utile napari", fatal=True)
 
 
 def compute() -> Iterator[Check]:

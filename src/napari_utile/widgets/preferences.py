@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari.settings import get_plugin_settings
+import napari.settings
 
 from napari_utile.engine.compute_params import DEVICES, PRECISIONS
 from napari_utile.engine.segment_params import SegmentParams
@@ -30,6 +30,6 @@ def results_folder() -> Path | None:
 def settings() -> Any:
     """Return what is set for this plugin; None where napari keeps no such settings."""
     try:
-        return get_plugin_settings("napari-utile").segment
-    except (ImportError, KeyError, AttributeError):  # an older napari, or tests without the plugin
+        return napari.settings.get_plugin_settings("napari-utile").segment
+    except (KeyError, AttributeError):  # tests without the plugin, or a napari before 0.9
         return None
