@@ -54,7 +54,7 @@ def lower_bounds(wheel: Path) -> list[str]:
         name = next(each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
         lines = archive.read(name).decode().splitlines()
     needed = [Requirement(line.partition(":")[2]) for line in lines if line.startswith("Requires-Dist:")]
-    return [f"{each.name}=={next(iter(each.specifier)).version}.*" for each in needed if not each.marker]
+    return [f"{each.name}=={next(iter(each.specifier)).version}" for each in needed if not each.marker]
 
 
 def row(wheel: Path, age: str, torch: str | None, binding: str) -> str:
