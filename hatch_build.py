@@ -14,8 +14,6 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "napari_utile"
 TOP_LEVEL = ("napari.yaml", "sample_data")
-# Chapters that the dock shows; see widgets/help.py. In an editable install they are read where they are.
-CHAPTERS = ("segment.md", "click.md", "fine_tune.md", "weight_map.md", "metrics.md", "models.md")
 
 
 class TopLevelFiles(BuildHookInterface):
@@ -30,8 +28,11 @@ class TopLevelFiles(BuildHookInterface):
             else:
                 build_data["force_include"][str(source)] = f"{PACKAGE}/{name}"
         if version != "editable":
-            for name in CHAPTERS:
-                build_data["force_include"][str(Path(self.root, "docs", name))] = f"{PACKAGE}/docs/{name}"
+            # The pages that the dock shows, see widgets/help.py. Editable installs read them where they are.
+            docs = Path(self.root, "docs")
+            for page in docs.rglob("*.md"):
+                place = f"{PACKAGE}/docs/{page.relative_to(docs).as_posix()}"
+                build_data["force_include"][str(page)] = place
 
 
 def link_or_copy(source: Path, place: Path) -> None:

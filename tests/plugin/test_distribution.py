@@ -62,6 +62,14 @@ def test_a_wheel_holds_all_samples_and_models(wheel):
             assert wheel.read(f"napari_utile/{folder}/{name}") == content, name
 
 
+def test_a_wheel_holds_all_pages_of_the_help_and_no_pictures(wheel):
+    pages = {name: content for name, content in files_below("docs").items() if name.endswith(".md")}
+    inside = {name for name in wheel.namelist() if name.startswith("napari_utile/docs/")}
+    assert inside == {f"napari_utile/docs/{name}" for name in pages}
+    for name, content in pages.items():
+        assert wheel.read(f"napari_utile/docs/{name}") == content, name
+
+
 def test_a_wheel_holds_nothing_but_the_package(wheel):
     assert {name.split("/")[0] for name in wheel.namelist()} == {
         "napari_utile",

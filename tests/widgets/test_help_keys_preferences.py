@@ -1,36 +1,98 @@
 """A chapter of help on every page, Ctrl+Enter, and what is set under napari's Preferences."""
 
+import re
 import runpy
+from pathlib import Path
 
 import napari.settings
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QUrl
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QToolButton
 
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.widgets import preferences
+from napari_utile.widgets import help, preferences
 from napari_utile.widgets.help import CHAPTERS, chapter_text
 from napari_utile.widgets.tabs import open_help
 from napari_utile.widgets.workbench.dock import PAGES, Workbench
 
 WAIT = 60_000
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES_OF_HELP = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 
 
-@pytest.mark.parametrize("name", CHAPTERS.values())
-def test_every_chapter_is_there_without_its_pictures(name):
+@pytest.mark.parametrize("name", PAGES_OF_HELP)
+def test_every_page_is_there_without_its_pictures(name):
     text = chapter_text(name)
     assert text.startswith("# ")
     assert "![" not in text
 
 
-def test_every_page_has_a_chapter_and_builds_take_them_along():
-    from pathlib import Path
-
+def test_every_page_of_the_dock_has_a_chapter():
     assert set(CHAPTERS) == set(PAGES)
-    build = (Path(__file__).parents[2] / "hatch_build.py").read_text()
-    assert all(f'"{name}"' in build for name in CHAPTERS.values())
+    assert set(CHAPTERS.values()) <= set(PAGES_OF_HELP)
+
+
+@pytest.mark.parametrize("name", PAGES_OF_HELP)
+def test_every_link_of_the_help_leads_somewhere(name, qtbot, monkeypatch):
+    outside = []
+    monkeypatch.setattr(help.QDesktopServices, "openUrl", lambda url: outside.append(url.toString()))
+    tab = help.HelpTab()
+    qtbot.addWidget(tab)
+    tab.show_chapter(name)
+    for link in links_of(tab):
+        tab.show_chapter(name)
+        outside.clear()
+        tab.anchorClicked.emit(QUrl(link))
+        if outside:
+            assert outside == [link]
+            continue
+        shown, _, fragment = link.removeprefix("page:").partition("#")
+        first = chapter_text(shown).partition("\n")[0]
+        assert tab.toPlainText().startswith(first.removeprefix("# ")), link
+        words = re.findall(r"\w+", tab.textCursor().block().text().lower())
+        assert not fragment or words == re.findall(r"\w+", fragment), link
+
+
+def links_of(tab) -> list[str]:
+    """Return where the links of a shown page lead."""
+    found = []
+    block = tab.document().begin()
+    while block.isValid():
+        pieces = block.begin()
+        while not pieces.atEnd():
+            piece = pieces.fragment().charFormat()
+            if piece.isAnchor():
+                found.append(piece.anchorHref())
+            pieces += 1
+        block = block.next()
+    return found
+
+
+def test_a_link_to_a_heading_goes_there_and_back_again(qtbot):
+    tab = help.HelpTab()
+    qtbot.addWidget(tab)
+    tab.resize(500, 300)
+    tab.show()
+    tab.show_chapter("training.md")
+    [link] = [each for each in links_of(tab) if each.endswith("#from-one-annotated-image")]
+    tab.anchorClicked.emit(QUrl(link))
+    assert tab.textCursor().block().text() == "From one annotated image"
+    assert 0 <= tab.cursorRect().top() < 30
+    tab.show_chapter("tutorials/nuclei.md")
+    assert tab.verticalScrollBar().value() == 0
+    tab.backward()
+    assert "From one annotated image" in tab.toPlainText()
+
+
+def test_what_is_not_in_the_package_is_no_link_and_code_stays_as_it_is():
+    text = chapter_text("index.md")
+    assert "| see every option | every command |" in text
+    assert "reference/" not in text
+    assert "(page:tutorials/nuclei.md)" in text
+    code = re.findall("```.*?```", (DOCS / "python_api.md").read_text(), re.DOTALL)
+    assert code == re.findall("```.*?```", chapter_text("python_api.md"), re.DOTALL)
 
 
 class Chosen:
