@@ -284,3 +284,55 @@ def test_tracks_of_a_store_have_the_divisions_of_its_recipe(model, tmp_path, cap
         assert main(["export", str(unlinked / inside), "-o", str(tmp_path / name)]) == 1
         assert "segment with --link t" in capsys.readouterr().err
         assert not (tmp_path / name).exists()
+
+
+def test_settings_of_a_linked_result_link_and_single_options_win(model, tmp_path, capsys):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX")
+    assert run(image, tmp_path, "--link", "t", "--link-gap", "0", "--link-overlap", "0.4") == 0
+    settings = ["--settings", str(tmp_path / "cells_recipe.json")]
+
+    def linking(name, *words):
+        assert run(image, tmp_path / name, *settings, *words) == 0
+        recipe = json.loads((tmp_path / name / "cells_recipe.json").read_text())
+        params = recipe.get("linking", {"parameters": {}})["parameters"]
+        return [params.get(each) for each in ("link", "link_gap", "link_overlap")]
+
+    assert linking("same") == ["t", 0, 0.4]
+    same, made = (tmp_path / name / "cells_labels.tif" for name in ("same", "."))
+    assert same.read_bytes() == made.read_bytes()
+    assert (tmp_path / "same" / "cells_tracks.csv").is_file()
+    assert linking("wider", "--link-gap", "2") == ["t", 2, 0.4]
+    assert linking("alone", "--link", "none") == [None, None, None]
+    capsys.readouterr()
+    plane = write(tmp_path / "plane.tif", FRAMES[0], "YX")
+    assert run(plane, tmp_path / "planes", *settings) == 1
+    said = (
+        "plane.tif has no planes along T, its axes are YX: cells_recipe.json links them, so add --link none."
+    )
+    assert capsys.readouterr().err.count(said) == 1
+    assert run(plane, tmp_path / "planes", *settings, "--link", "none") == 0
+
+
+def test_a_store_links_as_its_settings_say_and_is_resumed_with_them(model, tmp_path, capsys):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX")
+    assert run(image, tmp_path, "--link", "t", "--link-gap", "0") == 0
+    settings = ["--settings", str(tmp_path / "cells_recipe.json")]
+    store = tmp_path / "cells.zarr"
+    assert run(image, store, *settings) == 0
+    assert json.loads((store / "recipe.json").read_text())["linking"]["parameters"]["link_gap"] == 0
+    assert run(image, store, *settings, "--resume") == 0
+    capsys.readouterr()
+    assert run(image, store, *settings, "--link", "none", "--resume") == 1
+    assert "--link t" in capsys.readouterr().err
+
+
+def test_cells_from_seeds_keep_their_ids_whatever_settings_link(model, tmp_path, capsys):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX")
+    assert run(image, tmp_path, "--link", "t") == 0
+    settings, seeds = (str(tmp_path / f"cells_{name}") for name in ("recipe.json", "labels.tif"))
+    words = ["--settings", settings, "--seeds", seeds, "--quiet"]
+    for target in ("grown", "grown.zarr"):
+        assert main(["segment", str(image), "-o", str(tmp_path / target), *words]) == 0
+        said = "cells_recipe.json links planes: cells that grow from seeds keep the ids of these"
+        assert said in capsys.readouterr().err
+    assert "linking" not in json.loads((tmp_path / "grown.zarr" / "recipe.json").read_text())

@@ -227,6 +227,20 @@ def test_settings_of_another_result_are_used_and_single_options_win(model, folde
     assert (instances["threshold"], instances["minimum_size"]) == (0.6, 2)
 
 
+def test_settings_of_a_projection_say_how_to_project_as_well(model, folder, capsys):
+    stack, recipe = folder / "stack.tif", str(folder / "one" / "stack_recipe.json")
+    plane = tifffile.imread(folder / "in" / "one.tif")
+    tifffile.imwrite(stack, np.stack([plane, plane // 2]), metadata={"axes": "ZYX"}, imagej=True)
+    words = ["segment", str(stack), "--model", "tiny", "--quiet", "-o"]
+    assert main([*words, str(folder / "one"), "--project", "z:focus"]) == 0
+    capsys.readouterr()
+    said = "stack_recipe.json projects Z by focus: add --project z:focus for the same\n"
+    assert main([*words, str(folder / "two"), "--settings", recipe]) == 0
+    assert capsys.readouterr().err.count(said) == 1
+    assert main([*words, str(folder / "three"), "--settings", recipe, "--project", "z:max"]) == 0
+    assert said not in capsys.readouterr().err
+
+
 def recorded(folder):
     return json.loads((folder / "one_recipe.json").read_text())["parameters"]
 

@@ -94,3 +94,30 @@ def test_what_does_not_go_together_is_one_sentence(stack, tmp_path, capsys):
     assert "not linked through time" in capsys.readouterr().err
     assert run(path, tmp_path / "x.zarr") == 1
     assert "it is not for stores" in capsys.readouterr().err
+
+
+def test_settings_of_three_views_look_from_three_sides_and_single_options_win(stack, tmp_path, capsys):
+    path = write(tmp_path / "balls.tif", stack[0], "ZYX", spacing=1.0, unit="um")
+    assert run(path, tmp_path) == 0
+    words = ["segment", str(path), "--settings", str(tmp_path / "balls_recipe.json"), "--quiet"]
+
+    def recipe(name, *options):
+        assert main([*words, "-o", str(tmp_path / name), *options]) == 0
+        return json.loads((tmp_path / name / "balls_recipe.json").read_text())
+
+    same = recipe("same")
+    made = json.loads((tmp_path / "balls_recipe.json").read_text())
+    assert (same["volume"], same["parameters"]) == (made["volume"], made["parameters"])
+    assert (tmp_path / "same" / "balls_labels.tif").read_bytes() == (
+        tmp_path / "balls_labels.tif"
+    ).read_bytes()
+    assert recipe("nearer", "--plane-distance", "1.5")["volume"]["plane_distance"] == 1.5
+    for name, option in (("alone", "--link=none"), ("planes", "--no-three-views")):
+        assert not {"volume", "linking"} & recipe(name, option).keys()
+    assert recipe("linked", "--link", "z")["linking"]["parameters"]["link"] == "z"
+    capsys.readouterr()
+    assert main([*words, "-o", str(tmp_path / "balls.zarr")]) == 1
+    assert "holds a volume in memory" in capsys.readouterr().err
+    assert recipe("again", "--three-views", "--settings", str(tmp_path / "linked" / "balls_recipe.json"))[
+        "volume"
+    ]

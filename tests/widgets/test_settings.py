@@ -9,9 +9,11 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
 from napari_utile.engine.fitting.cells import CellFit
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.provenance.settings import load_settings
+from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of, result_on_screen
 from pictures import bright_discs
@@ -180,3 +182,56 @@ def test_the_settings_of_an_open_result_are_used_again(viewer, page, qtbot, tmp_
     assert (request.params.diameter, request.values) == (22.0, {"threshold": 0.42}), (
         "what nobody chose follows"
     )
+
+
+def choose(viewer, layer):
+    session_of(viewer).image = replace(session_of(viewer).image, layer=layer)
+
+
+@pytest.mark.parametrize(
+    ("axis", "linking", "views"),
+    [
+        ("t", LinkParams("t", link_overlap=0.3, link_distance=9.0, link_gap=2), None),
+        ("z", LinkParams("none"), VolumeParams(True, 2.5)),
+    ],
+)
+def test_settings_say_how_planes_are_linked(viewer, page, tmp_path, axis, linking, views):
+    path, again = tmp_path / "mine.json", tmp_path / "again.json"
+    save_settings(settings_of(SegmentParams(), linking=linking, views=views), path)
+    page.settings.load(str(path))
+    said = f"they link planes along {axis.upper()}, and this image has none there."
+    assert page.form.status.text() == f"The settings of mine.json are used; {said}"
+    choose(viewer, viewer.add_image(np.stack([bright_discs()] * 3), name="stack", axis_labels=f"{axis}yx"))
+    assert (page.form.linking.chosen, page.form.linking.views) == (linking, views)
+    page.settings.load(str(path))
+    assert page.form.status.text() == "The settings of mine.json are used."
+    page.settings.save(page.request()[1].params, str(again))
+    before, after = load_settings(path), load_settings(again)
+    assert (after.linking, after.views) == (before.linking, before.views)
+
+
+def recipe(**values):
+    return {
+        "format": "napari-utile recipe 1",
+        "model": {"name": "nuclei"},
+        "parameters": {"diameter": 20.0},
+        **values,
+    }
+
+
+def test_a_result_that_was_linked_since_gives_its_linking_as_well(viewer, page):
+    choose(viewer, viewer.add_image(np.stack([bright_discs()] * 3), name="film", axis_labels="tyx"))
+    linking = {"parameters": {"link": "t", "link_gap": 3}, "total": 1, "parents": {}}
+    kept = {"role": "instances", "recipe": recipe(planes=[]), "linking": linking}
+    layer = viewer.add_labels(np.ones((3, 9, 9), int), name="tracks", metadata={"napari-utile": kept})
+    page.settings.load_of(layer)
+    assert page.form.linking.chosen == LinkParams("t", link_gap=3)
+
+
+def test_which_pixels_a_recipe_is_of_is_said_where_they_are_others(page, tmp_path):
+    path, selection = tmp_path / "one_recipe.json", {"project": "z:focus"}
+    path.write_text(json.dumps(recipe(selection=selection, parameters={"channels": [1]})))
+    page.settings.load(str(path))
+    said = page.form.status.text()
+    assert "the result projects Z by focus: “Make one plane: the sharpest along Z” at ⋯ beside Image" in said
+    assert "the result is of channel 1: choose the same beside Image." in said

@@ -1,6 +1,5 @@
 """The cell size of each image of a command: given, measured for each, or measured once for all."""
 
-import argparse
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
@@ -9,8 +8,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from napari_utile.cli.inputs import Input
-from napari_utile.cli.options import given
-from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.device import choose_compute
@@ -20,10 +17,9 @@ from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.planes.spread import MOST_PLANES, spread
-from napari_utile.engine.provenance.settings import Settings, load_settings
+from napari_utile.engine.provenance.settings import Settings
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.steps import Run
-from napari_utile.engine.volumes.params import VolumeParams
 
 
 class Sized(NamedTuple):
@@ -43,28 +39,20 @@ class Sized(NamedTuple):
     size: CellSize | None
 
 
-def asked_for(arguments: argparse.Namespace) -> Settings:
-    """Give the values that the options name, over those of the file of settings, where one is given."""
-    path = getattr(arguments, "settings", None)
-    settings = load_settings(path) if path else Settings()
-    return settings.overridden(given(arguments, SegmentParams), given(arguments, InstanceParams))
-
-
 class Sizing:
     """Completes the parameters that a command was given for one image after the other.
 
     Parameters
     ----------
-    arguments : argparse.Namespace
+    asked : Settings
         Instance parameters that they name are in pixels of the image; the others are what the model suggests for the
-        size. A wrong name of a model fails at once.
+        size, and for volumes where stacks are seen as such. A wrong name of a model fails at once.
     inputs : sequence of Input
         All images of the command, also of other shards, of which some are measured where one size is wanted for all.
-    views : VolumeParams, optional
-        Whether stacks are seen as volumes, for which other instance parameters are suggested.
 
     Attributes
     ----------
+    asked : Settings
     params : SegmentParams
         As they were given, without instance parameters.
     compute : Compute
@@ -73,13 +61,8 @@ class Sizing:
         What the settings were fitted to; empty where they were not, or where an option overrides one.
     """
 
-    def __init__(
-        self,
-        arguments: argparse.Namespace,
-        inputs: Sequence[Input] = (),
-        views: VolumeParams | None = None,
-    ) -> None:
-        asked = asked_for(arguments)
+    def __init__(self, asked: Settings, inputs: Sequence[Input] = ()) -> None:
+        self.asked = asked
         self.params, self._instances = SegmentParams(**asked.segment), asked.instances
         self.fitted = asked.fitted if asked.whole else ""
         # What was fitted is of one model, also where a value is overridden: no specialist may take it.
@@ -88,7 +71,7 @@ class Sizing:
         self._load(self.params.model)
         self.compute = choose_compute(self.params.device, self.params.precision)
         self._inputs = inputs
-        self._views = views or VolumeParams()
+        self._views = asked.volume_params
         self._same: tuple[SegmentParams, CellSize | None] | None = None
 
     def params_for(self, planes: SelectedPlanes) -> Sized:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_utile.cli.asked import asked_for
 from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, add_output, file_path, given
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     planes = SelectedPlanes(open_selected(arguments.image, selection), selection)
     markers = read_markers(arguments.points)
     axes = _marked_axes(planes, markers)
-    sizing = Sizing(arguments)
+    sizing = Sizing(asked_for(arguments))
     params, model, said, size = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     assert params.instances is not None

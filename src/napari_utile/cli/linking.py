@@ -1,5 +1,6 @@
 """`utile segment --link`: one id for one cell in the files that are written."""
 
+import argparse
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.provenance.linked import LinkRecord, record_links
+from napari_utile.engine.provenance.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ class LinkedPlanes:
         return link_table(self.links, [indices[place] for place in order], spacing, cells)
 
 
-def check_linking(planes: SelectedPlanes, params: LinkParams, three_views: bool = False) -> None:
+def check_linking(planes: SelectedPlanes, asked: Settings, arguments: argparse.Namespace) -> None:
     """Check, before anything is computed, that an image has planes to be linked.
 
     Raises
@@ -55,8 +57,15 @@ def check_linking(planes: SelectedPlanes, params: LinkParams, three_views: bool 
     UtileError
         If it has not.
     """
-    if params.axis:
-        planes.check_several(params.axis, "--three-views" if three_views else f"--link {params.link}")
+    axis, views = asked.link_params.axis, asked.volume_params.three_views
+    if not axis:
+        return
+    if arguments.three_views or arguments.link:
+        planes.check_several(axis, "--three-views" if views else f"--link {axis.lower()}")
+    else:
+        planes.check_several(
+            axis, "linking", instead=f"{arguments.settings.name} links them, so add --link none"
+        )
 
 
 def linked(labels: Planes, params: LinkParams, of_volumes: bool) -> LinkedPlanes | None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_utile.cli import stores
+from napari_utile.cli.asked import asked_for, say_what_is_left_out
 from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
-from napari_utile.cli.cell_size import Sizing, asked_for
+from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Input
 from napari_utile.cli.options import given
 from napari_utile.cli.progress import with_bar
@@ -87,12 +88,14 @@ def run(arguments: argparse.Namespace) -> int:
     pairs = _pairs(arguments, selection, batch)
     # A file of several images is there once for each of them.
     refuse_same_names([*dict.fromkeys(each.path for each in pairs)])
+    asked = asked_for(arguments)
+    say_what_is_left_out(arguments, asked)
+    asked = replace(asked, linking={}, views={})  # cells keep the ids of their seeds
     if into_stores:
-        return stores.run(arguments, pairs, batch)
-    chosen = asked_for(arguments).segment
-    params = SegmentParams(**chosen)
+        return stores.run(arguments, asked, pairs, batch)
+    params = SegmentParams(**asked.segment)
     count = len(pairs) + batch.failed
-    sizing = Sizing(arguments, [*pairs]) if "model" in chosen else None
+    sizing = Sizing(asked, [*pairs]) if "model" in asked.segment else None
     inputs = identities([path for each, seeds in pairs.items() for path in (each.path, seeds)])
     check_folder(arguments.output, inputs)
     from napari_utile.cli.fields import tables_of_one

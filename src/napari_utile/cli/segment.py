@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.cli import seeds, stores
+from napari_utile.cli.asked import asked_for, say_what_is_left_out
 from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, images_among, inputs_of
@@ -20,7 +21,6 @@ from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import add_options, add_output, file_path, given, number
 from napari_utile.cli.progress import with_bar
 from napari_utile.cli.results import check_labels, keep_of_users, new_labels, space_of
-from napari_utile.cli.volumes import linking_of, views_of
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import index_columns
@@ -39,6 +39,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane
+from napari_utile.engine.provenance.settings import Settings
 from napari_utile.engine.segment import each_plane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.into_image import blocks_of_planes, check_image, write_into_image
@@ -143,11 +144,13 @@ def run(arguments: argparse.Namespace) -> int:
         return seeds.run(arguments)
     if arguments.seed_distance is not None:
         raise UtileError("--seed-distance is how far the seeds of --seeds grow: give these, too.")
-    linking_of(arguments)  # refuses what means nothing
+    asked = asked_for(arguments)
+    say_what_is_left_out(arguments, asked)
     if stores.are_wanted(arguments):
-        return stores.run(arguments)
+        return stores.run(arguments, asked)
     mask = read_mask(arguments.mask)
-    if mask is not None and arguments.three_views:
+    views = asked.volume_params
+    if mask is not None and views.three_views:
         raise UtileError(
             "--mask with a file is not for --three-views: it is of planes, and they look at a volume."
         )
@@ -158,8 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
     every = inputs_of(paths, selection)
     ours = arguments.shard.part(every) if arguments.shard else every
     conditions = load_conditions(arguments.conditions) if arguments.conditions else None
-    views = views_of(arguments)
-    sizing = Sizing(arguments, every, views)
+    sizing = Sizing(asked, every)
     read = (arguments.mask, arguments.conditions)
     inputs = identities([*found, *(each for each in read if isinstance(each, (str, Path)))])
     tables = None
@@ -179,14 +181,14 @@ def run(arguments: argparse.Namespace) -> int:
                 image = each.open()
                 say_if_stretched(mask, image)
                 planes = SelectedPlanes(image, each.selection)
-                check_linking(planes, linking_of(arguments), views.three_views)
+                check_linking(planes, sizing.asked, arguments)
                 if arguments.estimate:
                     _print_estimate(planes, sizing, with_distance(planes, views), arguments.region)
                     continue
                 (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
                 start = each.results(arguments.output, image)
                 _refuse_twice(start, each.name, begun)
-                labels, beside = Path(f"{start}{LABELS}"), _beside(arguments)
+                labels, beside = Path(f"{start}{LABELS}"), _beside(arguments, asked)
                 check_labels(labels, image.path, inputs, beside, overwrite=arguments.overwrite)
                 if arguments.into_image:
                     check_image(each.path, overwrite=arguments.overwrite)
@@ -206,16 +208,16 @@ def _refuse_twice(start: str, name: str, begun: dict[str, str]) -> None:
         raise UtileError(f"its results would overwrite those of {first}: segment it into another folder.")
 
 
-def _beside(arguments: argparse.Namespace) -> list[str]:
+def _beside(arguments: argparse.Namespace, asked: Settings) -> list[str]:
     """Give what follows an image's name in the files that are asked for beside its labels."""
-    asked = {
+    wanted = {
         "_probability.tif": arguments.probability,
         "_mask.tif": arguments.mask is True,
         CELLS: arguments.measurements,
     }
-    if axis := linking_of(arguments).axis:
-        asked[TABLES_OF_LINKS[axis]] = arguments.measurements
-    return [ending for ending, wanted in asked.items() if wanted]
+    if axis := asked.link_params.axis:
+        wanted[TABLES_OF_LINKS[axis]] = arguments.measurements
+    return [ending for ending, each in wanted.items() if each]
 
 
 def _region(text: str) -> Window:
@@ -244,8 +246,8 @@ def _segment_file(
 
     image, region, folder = planes.image, arguments.region, Path(start).parent
     stacked, sizes = planes.stacked, planes.sizes
-    linking = linking_of(arguments)
-    views = with_distance(planes, views_of(arguments))
+    linking = sizing.asked.link_params
+    views = with_distance(planes, sizing.asked.volume_params)
     check_space(folder, _bytes_to_write(planes, arguments))
     params, model, said, size = sizing.params_for(planes)
     several = ["_classes.tif"] if len(model.card.foreground) > 1 else []
@@ -302,7 +304,11 @@ def _segment_file(
             stored, recipe = links.planes, replace(recipe, linking=links.record)
         if views.three_views:
             recipe = replace(recipe, views=views)
-        target, beside, space = Path(f"{start}{LABELS}"), [*_beside(arguments), *several], space_of(planes)
+        target, beside, space = (
+            Path(f"{start}{LABELS}"),
+            [*_beside(arguments, sizing.asked), *several],
+            space_of(planes),
+        )
         # The recipe holds the hash of the labels.
         with new_labels(target, stored, space, tables, recipe.to_json(), beside) as new:
             if arguments.probability:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_utile.cli.batch import Batch
-from napari_utile.cli.cell_size import Sizing, asked_for
+from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Input, images_among, inputs_of
 from napari_utile.cli.linking import check_linking
 from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import at_least_one, given
 from napari_utile.cli.progress import with_bar
-from napari_utile.cli.volumes import linking_of
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
@@ -25,7 +24,6 @@ from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.jobs.cluster import cluster_jobs
-from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.catalogue import card_of, findable_model
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import option_of
@@ -94,13 +92,18 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
 
 
 def run(
-    arguments: argparse.Namespace, seeds: Mapping[Input, Path] | None = None, batch: Batch | None = None
+    arguments: argparse.Namespace,
+    asked: Settings,
+    seeds: Mapping[Input, Path] | None = None,
+    batch: Batch | None = None,
 ) -> int:
     """Segment each image into a store; return the exit status, see `Batch.status`.
 
     Parameters
     ----------
     arguments : Namespace
+    asked : Settings
+        See `asked_for`.
     seeds : mapping of Input to Path, optional
         The seeds of each image: cells grow from these.
     batch : Batch, optional
@@ -110,7 +113,7 @@ def run(
         raise UtileError("--conditions joins the tables of a batch into a folder, and stores have none.")
     if arguments.probability:
         raise UtileError("--probability is not for stores: they hold the probability.")
-    if arguments.three_views:
+    if asked.volume_params.three_views:
         raise UtileError(
             "--three-views holds a volume in memory, so it is not for stores: give a folder for TIFF, or link the "
             "planes of the store with --link z."
@@ -126,14 +129,16 @@ def run(
         )
     ours = arguments.shard.part(every) if arguments.shard else every
     # Made once, as one size may be measured for all images; a store that is resumed needs none.
-    sizing = functools.cache(lambda: Sizing(arguments, every))
+    sizing = functools.cache(lambda: Sizing(asked, every))
     batch = batch or Batch()
     count = len(ours) + batch.failed
     for each in ours:
         with batch.each(each.name):
             image = each.open()
             place = arguments.output if to_one else Path(f"{each.results(arguments.output, image)}{ENDING}")
-            fit = _segment(each, image, place, arguments, sizing, None if seeds is None else seeds[each])
+            fit = _segment(
+                each, image, place, arguments, asked, sizing, None if seeds is None else seeds[each]
+            )
             if fit is not None:
                 batch.judge(image.shown_name, fit, whole=arguments.region is None)
     return batch.status(count, arguments.strict)
@@ -144,6 +149,7 @@ def _segment(
     image: ImageFile,
     place: Path,
     arguments: argparse.Namespace,
+    asked: Settings,
     sizing: Callable[[], Sizing],
     seeds: Path | None,
 ) -> Fit | None:
@@ -160,7 +166,7 @@ def _segment(
     mask = read_mask(arguments.mask)
     say_if_stretched(mask, image)
     if arguments.estimate:
-        plan, loaded, planes, *_ = _plan(each, image, arguments, sizing, mask, seeds)
+        plan, loaded, planes, *_ = _plan(each, image, arguments, asked, sizing, mask, seeds)
         where: Where = "cluster" if arguments.scheduler else "workers" if arguments.workers else "here"
         cost = cost_of(plan, planes, loaded, mask, where, arguments.workers or 1)
         print(f"{image.shown_name}: {cost}")
@@ -172,14 +178,14 @@ def _segment(
     said, model = "", None
     if place.exists() and not arguments.overwrite:
         plan = load_plan(place)
-        _refuse_other_options(plan, each, place, arguments, mask, seeds)
+        _refuse_other_options(plan, each, place, arguments, asked, mask, seeds)
         if is_complete(place):
             refuse_changed(plan, planes_of(plan), place.name)
             print(f"{place.name}: finished already")
             _into_image(each, place, arguments)
             return fit_of_store(place) if plan.fingerprint else None
     else:
-        plan, model, _, said, size = _plan(each, image, arguments, sizing, mask, seeds)
+        plan, model, _, said, size = _plan(each, image, arguments, asked, sizing, mask, seeds)
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask, size=size, replacing=place.exists())
     with _jobs(arguments) as jobs:
@@ -210,20 +216,20 @@ def _plan(
     each: Input,
     image: ImageFile,
     arguments: argparse.Namespace,
+    asked: Settings,
     sizing: Callable[[], Sizing],
     mask: Any,
     seeds: Path | None,
 ) -> tuple[StorePlan, Model | None, list[ImagePlane], str, CellSize | None]:
     selection = each.selection
     planes = SelectedPlanes(image, selection)
-    linking = linking_of(arguments)
-    check_linking(planes, linking)
-    asked = asked_for(arguments).segment
+    linking = asked.link_params
+    check_linking(planes, asked, arguments)
     model: Model | None = None
     said, fitted, size, limits = "", "", None, None
     grown = None if seeds is None else Seeds(seeds, seed_planes(seeds, planes), arguments.seed_distance)
-    if grown is not None and "model" not in asked:
-        channels = SegmentParams(**asked).channels
+    if grown is not None and "model" not in asked.segment:
+        channels = SegmentParams(**asked.segment).channels
         params = SegmentParams(channels=channels, diameter=None, instances=InstanceParams())
         compute = choose_compute("cpu", "float32")
     else:
@@ -262,6 +268,7 @@ def _refuse_other_options(
     each: Input,
     place: Path,
     arguments: argparse.Namespace,
+    asked: Settings,
     mask: Any,
     seeds: Path | None,
 ) -> None:
@@ -273,7 +280,6 @@ def _refuse_other_options(
         raise UtileError(
             f"{place.name} was started with {grown}: resume with the same, or start again with --overwrite."
         )
-    asked = asked_for(arguments)
     wanted = SegmentParams(**asked.segment)
     pairs = [
         *((key, getattr(wanted, key), getattr(plan.params, key)) for key in asked.segment),
@@ -282,7 +288,7 @@ def _refuse_other_options(
             (key, getattr(each.selection, key), getattr(plan.selection, key))
             for key in given(arguments, Selection)
         ),
-        *((key, value, getattr(plan.linking, key)) for key, value in given(arguments, LinkParams).items()),
+        *((key, value, getattr(plan.linking, key)) for key, value in asked.linking.items()),
     ]
     if arguments.outputs is not None:
         pairs.append(("outputs", arguments.outputs, plan.outputs or "none"))

@@ -2,6 +2,7 @@
 
 import argparse
 
+from napari_utile.cli.asked import asked_for
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, at_least_one, file_path, given
 from napari_utile.cli.progress import with_bar
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     selection = Selection(**given(arguments, Selection))
     image = open_selected(path, selection)
     planes = SelectedPlanes(image, selection)
-    sizing = Sizing(arguments)
+    sizing = Sizing(asked_for(arguments))
     params, model, *_ = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     steps = verify_seams(

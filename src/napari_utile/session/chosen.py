@@ -1,6 +1,6 @@
 """Where the page Segment works, how it links planes and grows nuclei; a dock that is opened again means the same."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from napari_utile.engine.linking.params import LinkParams
@@ -43,6 +43,12 @@ class ChosenLinking:
     kind: str = "none"
     params: LinkParams = field(default_factory=LinkParams)
     views: VolumeParams = field(default_factory=VolumeParams)
+
+    @classmethod
+    def of(cls, params: LinkParams, views: VolumeParams) -> "ChosenLinking":
+        """Give what complete parameters say."""
+        kind = "views" if views.three_views else params.link
+        return cls(kind, replace(params, link="none"), replace(views, three_views=False))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,11 @@ from typing import Any
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.catalogue import card_of, findable_model
 from napari_utile.engine.parameters import checked_value, describe, from_json, to_json
-from napari_utile.engine.provenance.recorded_params import recorded_params
+from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.provenance.recorded_params import reason_of, recorded_params
 from napari_utile.engine.segment_params import SegmentParams, differing
 from napari_utile.engine.volumes.params import VolumeParams
 
@@ -33,19 +35,59 @@ class Settings:
         What they were fitted to, in words; empty where they were not.
     whole : bool
         Whether they are all as they were fitted, but for what depends on the machine.
+    linking : mapping
+        Fields of `LinkParams`.
+    views : mapping
+        Fields of `VolumeParams`.
+    project : str
+        How the planes of a recipe were made of stacks, such as ``"z:focus"``; empty where they were not. Which pixels
+        are read is no setting: whoever uses these says so.
     """
 
     segment: Mapping[str, Any] = field(default_factory=dict)
     instances: Mapping[str, Any] = field(default_factory=dict)
     fitted: str = ""
     whole: bool = True
+    linking: Mapping[str, Any] = field(default_factory=dict)
+    views: Mapping[str, Any] = field(default_factory=dict)
+    project: str = ""
 
-    def overridden(self, segment: Mapping[str, Any], instances: Mapping[str, Any]) -> "Settings":
-        """Give these settings with other values over them; what was fitted to one model says nothing of another."""
-        changed = Settings({**self.segment, **segment}, {**self.instances, **instances})
+    def overridden(self, changes: "Settings") -> "Settings":
+        """Give these settings with the values of others over them.
+
+        What was fitted to one model says nothing of another. Planes that stay by themselves, linked planes and three
+        views are one choice: who names one of these leaves what belongs to the others.
+        """
+        link, three_views = changes.linking.get("link"), changes.views.get("three_views")
+        linking = {} if link == "none" or three_views else self.linking
+        views = {} if link is not None or three_views is False else self.views
+        changed = replace(
+            self,
+            segment={**self.segment, **changes.segment},
+            instances={**self.instances, **changes.instances},
+            linking={**linking, **changes.linking},
+            views={**views, **changes.views},
+        )
         before, after = self._params, changed._params
         whole = after == before and changed.instances == self.instances
         return replace(changed, fitted=self.fitted if after.model == before.model else "", whole=whole)
+
+    @property
+    def link_params(self) -> LinkParams:
+        """How planes are linked: the cells of three views are objects through z.
+
+        Raises
+        ------
+        UtileError
+            If tracks are asked for as well as three views.
+        """
+        linking = LinkParams(**self.linking)
+        return replace(linking, link=self.volume_params.link(linking.link))
+
+    @property
+    def volume_params(self) -> VolumeParams:
+        """Whether stacks are seen as volumes, and how."""
+        return VolumeParams(**self.views)
 
     @property
     def _params(self) -> SegmentParams:
@@ -70,6 +112,8 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
             _checked(SegmentParams, values.get("segment", {})),
             _checked(InstanceParams, values.get("instances", {})),
             str(values.get("fitted", "")),
+            linking=_checked(LinkParams, values.get("linking", {})),
+            views=_checked(VolumeParams, values.get("views", {})),
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UtileError(f"{path.name} holds no usable settings: {str(error).rstrip('.')}.") from error
@@ -93,19 +137,41 @@ def settings_in(recipe: Any, name: str) -> Settings:
         If it is not a recipe.
     """
     params = recorded_params(recipe, name)
-    settings = settings_of(params, str(recipe.get("fitted", "")))
+    try:
+        views = from_json(VolumeParams, recipe.get("volume") or {})
+        linking = from_json(LinkParams, (recipe.get("linking") or {"parameters": {}})["parameters"])
+        project = from_json(Selection, recipe.get("selection") or {}).project or ""
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise UtileError(f"{name} is not a usable recipe: {reason_of(error)}.") from error
+    settings = settings_of(params, str(recipe.get("fitted", "")), linking, views)
+    settings = replace(settings, project=project)
     if params.instances is None:
         return settings
     try:
-        views = from_json(VolumeParams, recipe.get("volume") or {})
         suggested = views.suggested(card_of(params.model), params.known_diameter)
-    except (UtileError, TypeError, ValueError, AttributeError):  # then nobody knows what was suggested
+    except (UtileError, TypeError, ValueError):  # then nobody knows what was suggested
         return settings
     return replace(settings, instances=differing(params.instances, suggested))
 
 
-def settings_of(params: SegmentParams, fitted: str = "") -> Settings:
-    """Give complete parameters as settings, without what depends on the machine, and what they were fitted to."""
+def settings_of(
+    params: SegmentParams,
+    fitted: str = "",
+    linking: LinkParams | None = None,
+    views: VolumeParams | None = None,
+) -> Settings:
+    """Give complete parameters as settings, without what depends on the machine.
+
+    Parameters
+    ----------
+    params : SegmentParams
+    fitted : str
+        What they were fitted to, in words.
+    linking : LinkParams, optional
+        How planes are linked, where they are.
+    views : VolumeParams, optional
+        How stacks are seen as volumes, where they are: then nothing else links their planes.
+    """
     values = {
         name: value for name, value in to_json(params).items() if name not in (*_OF_THE_MACHINE, "instances")
     }
@@ -113,8 +179,18 @@ def settings_of(params: SegmentParams, fitted: str = "") -> Settings:
     if params.diameter is None:
         values["diameter"] = "none"  # the image as it is, where the default would measure
     kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    instances = to_json(params.instances) if params.instances is not None else {}
-    return Settings({name: value for name, value in kept.items() if value is not None}, instances, fitted)
+    in_views = views is not None and views.three_views
+    return Settings(
+        _given(kept),
+        to_json(params.instances) if params.instances is not None else {},
+        fitted,
+        linking=_given(to_json(linking)) if linking is not None and linking.axis and not in_views else {},
+        views=_given(to_json(views)) if in_views else {},
+    )
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
@@ -125,7 +201,9 @@ def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
     UtileError
         If the file cannot be written.
     """
-    values = {"format": FORMAT, "segment": dict(settings.segment), "instances": dict(settings.instances)}
+    values: dict[str, Any] = {"format": FORMAT}
+    values |= {"segment": dict(settings.segment), "instances": dict(settings.instances)}
+    values |= {name: dict(said) for name in ("linking", "views") if (said := getattr(settings, name))}
     if settings.fitted and settings.whole:
         values["fitted"] = settings.fitted
     write_json(path, values)

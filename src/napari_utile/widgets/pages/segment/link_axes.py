@@ -4,8 +4,24 @@ from typing import Any
 
 from napari_utile.engine.arrays import letter_of
 
+_CHOICES = {
+    "none": "Each plane by itself",
+    "z": "Through z: objects",
+    "views": "Three views",
+    "t": "Over time: tracks",
+}
 
-def linkable(layer: Any, channel_axis: int | None) -> list[str]:
+
+def choices(layer: Any, channel_axis: int | None) -> dict[str, str]:
+    """Give the ways in which the planes of a layer can be linked, each in words; nothing where it has one plane."""
+    axes = [] if layer is None else _linkable(layer, channel_axis)
+    offered = ["none", *axes] if axes else []
+    if "z" in axes and not layer.multiscale:
+        offered.append("views")
+    return {each: words for each, words in _CHOICES.items() if each in offered}
+
+
+def _linkable(layer: Any, channel_axis: int | None) -> list[str]:
     """List "z" and "t" as far as a layer has planes along them; axes without a name may be either."""
     letters = set(_outer(layer, channel_axis).values())
     if letters & {"Z", "T"}:

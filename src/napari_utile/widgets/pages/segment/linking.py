@@ -20,7 +20,7 @@ from napari_utile.session.linking import LinkedLayers, marked_division
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
-from napari_utile.widgets.pages.segment.link_axes import axis_along, linkable
+from napari_utile.widgets.pages.segment.link_axes import axis_along, choices
 from napari_utile.widgets.pages.segment.link_layer import link_stack
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
@@ -34,12 +34,6 @@ from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.worker import OneJob, as_job, run_job
 
-_CHOICES = {
-    "none": "Each plane by itself",
-    "z": "Through z: objects",
-    "views": "Three views",
-    "t": "Over time: tracks",
-}
 _COUNT = {
     "z": ("link_overlap", "link_gap"),
     "views": ("plane_distance",),
@@ -152,6 +146,15 @@ class Linking(OneJob, QWidget):
             self._session.linking, params=self.params.value(), views=self.plane_distance.value()
         )
 
+    def show_chosen(self) -> None:
+        """Show what the session says of linking, as far as the image has such planes."""
+        chosen = self._session.linking
+        self.params.set_value(chosen.params)
+        self.plane_distance.set_value(chosen.views)
+        with QSignalBlocker(self.kind):
+            self.kind.setCurrentIndex(max(self.kind.findData(chosen.kind), 0))
+        self._show_kind()
+
     def _show_kind(self) -> None:
         """Offer what belongs to the choice."""
         self.link.setVisible(self.kind.currentData() in ("z", "t"))
@@ -205,21 +208,17 @@ class Linking(OneJob, QWidget):
         return self._offer(image.layer, image.channel_axis)
 
     def _offer(self, layer: Any, channel_axis: int | None = None) -> bool:
-        axes = [] if layer is None else linkable(layer, channel_axis)
-        offered = ["none", *axes] if axes else []
-        if "z" in axes and not layer.multiscale:
-            offered.insert(2, "views")
-        if offered != [self.kind.itemData(place) for place in range(self.kind.count())]:
+        offered = choices(layer, channel_axis)
+        if list(offered) != [self.kind.itemData(place) for place in range(self.kind.count())]:
             with QSignalBlocker(self.kind):
                 self.kind.clear()
-                for each in offered:
-                    self.kind.addItem(_CHOICES[each], each)
-                self.kind.setCurrentIndex(max(self.kind.findData(self._session.linking.kind), 0))
-        self._show_kind()
-        self.kind.setVisible(bool(axes))
-        self.setVisible(bool(axes))
+                for each, words in offered.items():
+                    self.kind.addItem(words, each)
+        self.show_chosen()
+        self.kind.setVisible(bool(offered))
+        self.setVisible(bool(offered))
         self._cells_changed()
-        return bool(axes)
+        return bool(offered)
 
     # Linking.
 

@@ -1,6 +1,6 @@
 """Where settings come from and go to: a few given cells, a recipe, a file, and the request that Run makes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.fitting.cells import CellFit
+from napari_utile.engine.planes.projection import PROJECTIONS
 from napari_utile.engine.provenance.settings import Settings as SavedSettings
 from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_in, settings_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import capitalised
+from napari_utile.session.chosen import ChosenLinking
 from napari_utile.session.jobs import fit_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
@@ -25,7 +27,7 @@ from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.button import as_it_is
 from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
 from napari_utile.widgets.viewer.linked_layers import as_found
-from napari_utile.widgets.viewer.own_pictures import is_cells, recipe_in
+from napari_utile.widgets.viewer.own_pictures import is_cells, lasting, recipe_in
 from napari_utile.widgets.viewer.projections import origin_of
 from napari_utile.widgets.viewer.source import Source, axes_of, read_source
 
@@ -166,7 +168,9 @@ class Settings(BarJob, QObject):
     def load_of(self, layer: Any) -> None:
         """Take the settings that a result was made with, from the recipe that its layer carries."""
         with failures_to(self._form.status.failed):
-            self._take(settings_in(recipe_in(layer.metadata), layer.name), layer.name)
+            linking = lasting(layer.metadata).get("linking")  # of planes that were linked since
+            recipe = {**recipe_in(layer.metadata), **({"linking": linking} if linking else {})}
+            self._take(settings_in(recipe, layer.name), layer.name)
 
     def load(self, path: str = "") -> None:
         """Take the settings of a file, or of the recipe of any result."""
@@ -178,7 +182,26 @@ class Settings(BarJob, QObject):
 
     def _take(self, settings: SavedSettings, name: str) -> None:
         params = SegmentParams(**settings.segment)
-        self.use(params, settings.instances, f"The settings of {name} are used.")
+        said = [f"The settings of {name} are used"]
+        link = settings.link_params
+        if link.axis:
+            self._session.linking = ChosenLinking.of(link, settings.volume_params)
+            self._form.linking.show_chosen()
+            if not (self._form.linking.wanted or self._form.linking.views):
+                said.append(f"they link planes along {link.axis}, and this image has none there")
+        self.use(params, settings.instances, f"{'; '.join([*said, *self._left_out(settings)])}.")
+
+    def _left_out(self, settings: SavedSettings) -> Iterator[str]:
+        """Say which pixels the result was made of, where the header of the dock says others or may do so."""
+        image = self._session.image
+        axis, _, how = settings.project.partition(":")
+        if how and (image.layer is None or origin_of(image.layer)[1] != settings.project):
+            make = f"“Make one plane: {PROJECTIONS[how]} along {axis.upper()}” at ⋯ beside Image"
+            yield f"the result projects {axis.upper()} by {how}: {make} does the same"
+        channels = settings.segment.get("channels")
+        if channels is not None and channels != image.channels:
+            numbers = ", ".join(map(str, channels))
+            yield f"the result is of channel{'s' * (len(channels) > 1)} {numbers}: choose the same beside Image"
 
     def save(self, params: SegmentParams, path: str = "") -> None:
         """Write settings to a file, for other images, here or on the command line."""
@@ -186,7 +209,8 @@ class Settings(BarJob, QObject):
         path = path or QFileDialog.getSaveFileName(self._page, "Save settings", start, _FILES)[0]
         if path:
             with failures_to(self._form.status.failed):
-                settings = settings_of(params, self._fitted_to(params))
+                linking = self._form.linking
+                settings = settings_of(params, self._fitted_to(params), linking.chosen, linking.views)
                 save_settings(replace(settings, instances=self._values.chosen()), path)
                 self._form.status.say(
                     f"Saved {Path(path).name}; utile segment --settings takes it, too.", "good"
