@@ -143,8 +143,30 @@ def test_wrong_calls_are_one_sentence(folder, capsys):
         grow_seeds(np.ones((5, 5)), np.ones((5, 5), int), threshold=0.4)
 
 
-def test_seeds_are_not_settings_of_a_segmentation(folder, capsys):
-    assert call(folder) == 0
-    words = ["--settings", str(folder / "out" / "one_recipe.json"), "-o", str(folder / "again")]
+@pytest.mark.parametrize("target", ["out/one_recipe.json", "out.zarr/recipe.json"])
+def test_seeds_without_a_model_are_not_settings_of_a_segmentation(folder, capsys, target):
+    recipe = folder / target
+    assert call(folder, "-o", str(recipe.parent)) == 0
+    words = ["--settings", str(recipe), "-o", str(folder / "again")]
     assert main(["segment", str(folder / "one.tif"), *words]) == 1
-    assert "is not a recipe that this version reads" in capsys.readouterr().err
+    said = f"{recipe.name} is the recipe of cells that grew from seeds without a model: it has no settings."
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["out/one_recipe.json", "out.zarr/recipe.json"])
+def test_what_a_model_saw_of_seeds_is_settings_of_a_segmentation(folder, bright_nuclei, target):
+    recipe = folder / target
+    words = ["--model", "nuclei", "--diameter", "21"]
+    assert call(folder, *words, "-o", str(recipe.parent)) == 0
+    again = [
+        "segment",
+        str(folder / "one.tif"),
+        "--settings",
+        str(recipe),
+        "-o",
+        str(folder / "again"),
+        "--quiet",
+    ]
+    assert main(again) == 0
+    made = json.loads((folder / "again" / "one_recipe.json").read_text())
+    assert (made["parameters"]["model"], made["parameters"]["diameter"]) == ("nuclei", 21)

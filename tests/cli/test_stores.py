@@ -94,6 +94,40 @@ def test_resuming_with_other_settings_names_what_differs(
     assert named in capsys.readouterr().err
 
 
+def test_the_recipe_of_a_store_is_settings_and_is_replayed_in_its_store_alone(
+    tmp_path: Path, image, capsys
+) -> None:
+    place, copied = tmp_path / "a.zarr", tmp_path / "copied.json"
+    assert segment(image, place, "--threshold", "0.4") == 0
+    copied.write_bytes((place / "recipe.json").read_bytes())
+    assert segment(image, tmp_path / "again", "--settings", str(copied)) == 0
+    [made] = (tmp_path / "again").glob("*_recipe.json")
+    params = json.loads(made.read_text())["parameters"]
+    assert (params["diameter"], params["instances"]["threshold"]) == (None, 0.4)
+    assert main(["replay", str(copied)]) == 1
+    assert "copied.json is the recipe of a store and belongs inside it." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (
+            "napari-utile settings 1",
+            "holds settings, which utile segment --settings takes, and is not a recipe.",
+        ),
+        ("napari-utile links 1", "says how labels were linked, and not what made them."),
+        ("napari-utile recipe 9", "is of a version that this one does not read (napari-utile recipe 9)."),
+        ("something", "is not a recipe."),
+        (["napari-utile recipe 1"], "is not a recipe."),
+    ],
+)
+def test_what_a_file_is_that_cannot_be_replayed_is_said(tmp_path: Path, capsys, said, what) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"format": said}))
+    assert main(["replay", str(path)]) == 1
+    assert capsys.readouterr().err.strip().endswith(f"a.json {what}")
+
+
 def test_a_store_is_finished_where_its_model_is_not_in_the_library(tmp_path: Path, image) -> None:
     place = tmp_path / "a.zarr"
     model, data = load_model("nuclei"), np.asarray(read_image(image).data)

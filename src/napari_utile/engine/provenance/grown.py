@@ -20,10 +20,8 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.command import grow_command
 from napari_utile.engine.provenance.recipe import versions
-from napari_utile.engine.provenance.recorded_params import reason_of
+from napari_utile.engine.provenance.recorded_params import SEEDS_FORMAT, reason_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
-
-FORMAT = "napari-utile seeds recipe 1"
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ class GrownRecipe:
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {
-            "format": FORMAT,
+            "format": SEEDS_FORMAT,
             **{name: getattr(self, name) for name in ("source", "seeds", "command", "distance")},
             "model": None if self.model is None else {"name": self.model, "sha256": self.fingerprint},
             "parameters": to_json(self.params),
@@ -152,7 +150,7 @@ def load_grown(path: str | os.PathLike[str]) -> GrownRecipe | None:
         values = read_json(path, "is not a recipe")
     except UtileError:
         return None
-    if not isinstance(values, Mapping) or values.get("format") != FORMAT:
+    if not isinstance(values, Mapping) or values.get("format") != SEEDS_FORMAT:
         return None
     try:
         model = values["model"]

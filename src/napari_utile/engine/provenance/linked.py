@@ -15,10 +15,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.command import command_options
-from napari_utile.engine.provenance.recorded_params import reason_of
-
-FORMAT = "napari-utile links 1"
-"""Of a file that says how labels were linked that no recipe made."""
+from napari_utile.engine.provenance.recorded_params import LINKS_FORMAT, reason_of
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def linking_in(recipe: Any, name: str) -> LinkRecord | None:
 
 def with_linking(recipe: Mapping[str, Any] | None, record: LinkRecord) -> dict[str, Any]:
     """Add how planes were linked to the recipe that made them, as JSON; of labels of a user it is all that is known."""
-    made = dict(recipe or {"format": FORMAT})
+    made = dict(recipe or {"format": LINKS_FORMAT})
     words = shlex.split(str(made.get("command", "")))
     if words and not {"--link", "--three-views"} & {*words}:
         made["command"] = shlex.join([*words, *command_options(LinkParams, record.params)])

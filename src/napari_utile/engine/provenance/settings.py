@@ -13,11 +13,15 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.catalogue import card_of, findable_model
 from napari_utile.engine.parameters import checked_value, describe, from_json, to_json
 from napari_utile.engine.planes.selection import Selection
-from napari_utile.engine.provenance.recorded_params import reason_of, recorded_params
+from napari_utile.engine.provenance.recorded_params import (
+    SETTINGS_FORMAT,
+    as_of_planes,
+    reason_of,
+    recorded_params,
+)
 from napari_utile.engine.segment_params import SegmentParams, differing
 from napari_utile.engine.volumes.params import VolumeParams
 
-FORMAT = "napari-utile settings 1"
 _OF_THE_MACHINE = ("device", "precision", "tile")
 
 
@@ -105,7 +109,7 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
     """
     path = Path(path)
     values = read_json(path, "holds no settings")
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
+    if not isinstance(values, dict) or values.get("format") != SETTINGS_FORMAT:
         return settings_in(values, path.name)
     try:
         return Settings(
@@ -120,7 +124,7 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
 
 
 def settings_in(recipe: Any, name: str) -> Settings:
-    """Read settings out of a recipe as JSON holds it, without what depends on the machine.
+    """Read settings out of a recipe of any kind as JSON holds it, without what depends on the machine.
 
     A recipe has all instance parameters. Those that are as its model suggests are left to the model, so that they
     follow another size or another model. All others were chosen, or an earlier version of the model suggested them.
@@ -134,8 +138,9 @@ def settings_in(recipe: Any, name: str) -> Settings:
     Raises
     ------
     UtileError
-        If it is not a recipe.
+        If it is not a recipe, or one of cells that no model found.
     """
+    recipe = as_of_planes(recipe, name)
     params = recorded_params(recipe, name)
     try:
         views = from_json(VolumeParams, recipe.get("volume") or {})
@@ -201,7 +206,7 @@ def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
     UtileError
         If the file cannot be written.
     """
-    values: dict[str, Any] = {"format": FORMAT}
+    values: dict[str, Any] = {"format": SETTINGS_FORMAT}
     values |= {"segment": dict(settings.segment), "instances": dict(settings.instances)}
     values |= {name: dict(said) for name in ("linking", "views") if (said := getattr(settings, name))}
     if settings.fitted and settings.whole:

@@ -23,6 +23,7 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.provenance.recipe import versions
+from napari_utile.engine.provenance.recorded_params import STORE_FORMAT
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.growing import PARTS, decoder_of, part_columns
 from napari_utile.engine.store.journal import Journal, only_run
@@ -290,7 +291,7 @@ class _StoreRun:
             for number, index in enumerate(plan.planes)
         ]
         recipe: dict[str, Any] = {
-            "format": "napari-utile recipe 2",
+            "format": STORE_FORMAT,
             "source": plan.source,
             "command": command,
             "model": {"name": plan.model, "sha256": plan.fingerprint} if plan.fingerprint else None,
