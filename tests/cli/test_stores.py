@@ -65,6 +65,11 @@ def test_a_store_that_exists_is_not_replaced_unasked(tmp_path: Path, image, caps
     ("options", "named"),
     [
         (("--threshold", "0.7"), "--threshold 0.5, not 0.7"),
+        (("--percentiles", "1,99"), "started without --percentiles: leave the option out"),
+        (("--channels", "0"), "started without --channels:"),
+        (("--axes", "YX"), "started without --axes:"),
+        (("--accept-missing",), "started without --accept-missing:"),
+        (("--diameter", "9"), "started with --diameter none, not 9.0:"),
         (("--region", "0:50,0:50"), "--region"),
         (("--mask",), "another choice of --mask: leave the option out"),
     ],
@@ -76,11 +81,23 @@ def test_resuming_with_other_options_names_them(tmp_path: Path, image, capsys, o
     assert named in capsys.readouterr().err
 
 
+def test_resuming_says_values_as_they_are_typed(tmp_path: Path, image, capsys) -> None:
+    place, settings = tmp_path / "a.zarr", tmp_path / "settings.json"
+    assert segment(image, place, "--percentiles", "1,99", "--preprocess", "invert", "--accept-missing") == 0
+    assert segment(image, place, "--resume", "--no-accept-missing") == 1
+    assert "a.zarr was started with --accept-missing, not without: leave" in capsys.readouterr().err
+    assert segment(image, place, "--resume", "--percentiles", "2,99.5") == 1
+    assert "a.zarr was started with --percentiles 1.0,99.0, not 2.0,99.5: leave" in capsys.readouterr().err
+    settings.write_text(json.dumps({"format": "napari-utile settings 1", "segment": {"preprocess": ""}}))
+    assert segment(image, place, "--resume", "--settings", str(settings)) == 1
+    assert "a.zarr was started with --preprocess invert, not without: leave" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
         ({"instances": {"threshold": 0.7}}, "--threshold 0.5, not 0.7"),
-        ({"segment": {"preprocess": "invert"}}, "--preprocess none, not invert"),
+        ({"segment": {"preprocess": "invert"}}, "started without --preprocess: leave the option out"),
         ({"segment": {"diameter": "none", "preprocess": ""}, "instances": {"threshold": 0.5}}, ""),
     ],
 )

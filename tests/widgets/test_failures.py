@@ -91,3 +91,10 @@ def test_what_was_asked_for_is_named_without_dashes():
     error = UtileError(f"{before}leave the option out to resume, or start again with --overwrite.")
     said = "a.ome.zarr was started with the threshold 0.5, not 0.6: choose it as before to resume, or press Delete."
     assert sentence_of(error) == said
+
+
+def test_what_was_not_asked_for_is_named_without_dashes():
+    error = UtileError("a.ome.zarr was started without --percentiles: leave the option out to resume, or start again "
+                       "with --overwrite.")  # fmt: skip
+    said = "a.ome.zarr was started without the percentiles: choose it as before to resume, or press Delete."
+    assert sentence_of(error) == said

@@ -26,9 +26,10 @@ from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.jobs.cluster import cluster_jobs
 from napari_utile.engine.models.catalogue import card_of, findable_model
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.parameters import option_of
+from napari_utile.engine.parameters import describe, option_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.provenance.command import typed
 from napari_utile.engine.provenance.settings import Settings
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.store.begin import begin_store
@@ -46,6 +47,7 @@ from napari_utile.engine.store.sources import planes_of, refuse_changed
 from napari_utile.engine.words import bracketed, counted
 
 ENDING = ".ome.zarr"
+_WORDS = {each.name: each.bounds.words for each in describe(SegmentParams)}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -301,10 +303,8 @@ def _refuse_other_options(
             findable_model(now) == findable_model(before) or _may_be_chosen(asked, before)
         )
         if now != before and now not in MEASURED and not same:
-            option = option_of(key)
-            before, now = ("none" if value is None else value for value in (before, now))
             raise UtileError(
-                f"{place.name} was started with {option} {before}, not {now}: leave the option out to resume, or start "
+                f"{place.name} was started {_in_options(key, now, before)}: leave the option out to resume, or start "
                 "again with --overwrite."
             )
     region = arguments.region
@@ -319,6 +319,16 @@ def _refuse_other_options(
                 f"{place.name} was started with another {option}: leave the option out to resume, or start again with "
                 "--overwrite."
             )
+
+
+def _in_options(key: str, now: Any, before: Any) -> str:
+    """Say what a store was started with, and what is asked for now, as both are typed."""
+    option, words = option_of(key), _WORDS.get(key, ())
+    if before is False or typed(before, words) is None:
+        return f"without {option}"
+    if before is True:
+        return f"with {option}, not without"
+    return f"with {option} {typed(before, words)}, not {typed(now, words) or 'without'}"
 
 
 def _may_be_chosen(asked: Settings, name: str) -> bool:

@@ -22,6 +22,7 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.provenance.command import typed
 from napari_utile.engine.provenance.locate import sliders_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
@@ -277,7 +278,7 @@ def _refuse_other_settings(place: Path, now: StorePlan) -> None:
     theirs = {**vars(now.params), **vars(now.instances)}
     labels = {each.name: each.label for kind in (SegmentParams, InstanceParams) for each in describe(kind)}
     differs = [
-        f"{labels[name]} {ours[name]} where it is {theirs[name]} now"
+        f"{labels[name]} {typed(ours[name]) or 'none'} where it is {typed(theirs[name]) or 'none'} now"
         for name in labels
         if name not in ("device", "precision", "tile") and ours[name] != theirs[name]
     ]

@@ -22,7 +22,7 @@ _IN_THE_DOCK = {
     r"start again with --overwrite": "press Delete, then Segment",
     r", or use --overwrite": "",
     r"started with --diameter": "started with the cell diameter",
-    r"started with --(\S+)": r"started with the \1",
+    r"started (with|without) --(\S+)": r"started \1 the \2",
     r"started with another (choice of )?--(\S+)": r"started with another choice of \2",
     r"finish it with (utile segment and )?--resume": "press Segment on its image to finish it",
     r"(named? (it|its axes)|say which (they are|is which)) with --axes( \(axes= in Python\)(, out of TCZYXS)?)?": (

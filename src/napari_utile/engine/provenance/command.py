@@ -235,14 +235,22 @@ def command_options(cls: type, params: Any, *, reference: Any = None) -> list[st
         usual = getattr(reference, parameter.name) if reference is not None else parameter.default
         if value == usual:
             continue
-        if value is None:
-            if "none" in parameter.bounds.words:
-                words += [parameter.option, "none"]
-            continue
+        text = typed(value, parameter.bounds.words)
         if parameter.kind is bool:
             words.append(parameter.option if value else parameter.option.replace("--", "--no-", 1))
-        elif parameter.kind is tuple:
-            words += option_words(parameter.option, ",".join(str(item) for item in value))
-        else:
-            words += option_words(parameter.option, value)
+        elif text is not None:
+            words += option_words(parameter.option, text)
     return words
+
+
+def typed(value: Any, words: Sequence[str] = ()) -> str | None:
+    """Write a value as an option takes it that has these words; None where only leaving it out says so.
+
+    Examples
+    --------
+    >>> typed((1, 99.8)), typed(None, ("auto", "none")), typed(None)
+    ('1,99.8', 'none', None)
+    """
+    if value is None:
+        return "none" if "none" in words else None
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
