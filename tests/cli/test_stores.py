@@ -262,14 +262,20 @@ def test_the_recipe_of_a_store_replays(tmp_path: Path, image, capsys) -> None:
     before = stored[...]
     stored[...] = 0
     assert main(["replay", str(place / "recipe.json"), "--quiet"]) == 1
-    assert "the labels of 1 block differ" in capsys.readouterr().out
+    assert (
+        "different: 0 of 1 blocks identical to the last bit, labels/cells differs in 1 block"
+        in capsys.readouterr().out
+    )
     stored[...] = before
     journal = place / ".utile" / "journal.jsonl"
     lines = journal.read_text().splitlines()
     changed = [re.sub(r'"labels": "..', '"labels": "00', line) for line in lines]
     journal.write_text("\n".join(changed) + "\n")
     assert main(["replay", str(place / "recipe.json"), "--quiet"]) == 1
-    assert "the labels of 1 block differ" in capsys.readouterr().out
+    assert (
+        "different: 0 of 1 blocks identical to the last bit, labels/cells differs in 1 block"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_mask_on_wish_with_the_levels_of_the_labels(tmp_path: Path, image) -> None:

@@ -32,7 +32,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "replay",
         help="reproduce a result from its recipe, and compare",
         description="Reproduce a result from its recipe (NAME_recipe.json beside the labels) and say whether "
-        "it is identical, or where it first differs. The exit status is 0 when the labels are identical.",
+        "it is identical, or where it first differs. The exit status is 0 when the labels are identical, and all else "
+        "that a store keeps.",
     )
     parser.add_argument("recipe", type=file_path, metavar="RECIPE", help="the recipe, a JSON file")
     parser.add_argument("--image", type=file_path, metavar="FILE", help="where the image is now")
@@ -85,9 +86,9 @@ def _store_again(place: Path, arguments: argparse.Namespace) -> int:
     if arguments.image or arguments.model:
         raise UtileError("A store holds its model and names its image: leave out --image and --model.")
     proof = with_bar(replay_store(place), place.name, arguments.quiet, unit="block")
-    same = proof.identical == proof.blocks and not proof.changed_labels
-    print(f"{'identical' if same else 'different'}: {proof}")
-    return 1 if proof.changed_labels else 0
+    same = "identical" if proof.identical == proof.blocks else "identical labels"
+    print(f"{same if proof.holds else 'different'}: {proof}")
+    return 0 if proof.holds else 1
 
 
 def _grow_again(recipe: GrownRecipe, arguments: argparse.Namespace) -> int:

@@ -21,7 +21,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "verify",
         help="prove that tiles and blocks leave no seams",
         description="Compute a part of an image again on shifted tiles and blocks and compare; or some blocks of a "
-        "store that utile segment wrote. The exit status is 1 where outputs differ by more than 0.0001, or labels do.",
+        "store that utile segment wrote. The exit status is 1 where outputs differ by more than 0.0001 or a step of "
+        "what they are kept in, or labels do.",
     )
     parser.add_argument("image", type=file_path, metavar="IMAGE|STORE", help="an image, or a finished store")
     parser.add_argument(

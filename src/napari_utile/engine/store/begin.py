@@ -13,7 +13,7 @@ from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.models.catalogue import SUFFIX
 from napari_utile.engine.models.library import Model, save_model
 from napari_utile.engine.store.durable import make_durable
-from napari_utile.engine.store.layout import create_arrays, create_outputs
+from napari_utile.engine.store.layout import create_arrays
 from napari_utile.engine.store.memory import check_memory
 from napari_utile.engine.store.plan import StorePlan, save_plan
 from napari_utile.engine.store.rating import save_rating
@@ -56,9 +56,7 @@ def begin_store(
     check_memory(plan)
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        create_arrays(part, plan)
-        if plan.outputs and model is not None:
-            create_outputs(part, plan, model.card.outputs)
+        create_arrays(part, plan, () if model is None else model.card.outputs)
         (part / HOME).mkdir(exist_ok=True)
         if model is None:
             pass  # seeds in intensities need none

@@ -10,7 +10,7 @@ References
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,20 +81,89 @@ def levels_of(shape: Sequence[int], side: int) -> int:
     return count
 
 
-def create_arrays(place: Path, plan: "StorePlan") -> None:
-    """Make the empty arrays of a store, and say what its root image is; that there are labels is said at the end."""
+def output_images(
+    plan: "StorePlan",
+    outputs: Sequence[Output],
+    foreground: NDArray[np.float32],
+    values: NDArray[np.float32] | None,
+    shape: tuple[int, ...],
+) -> dict[str, NDArray[Any]]:
+    """Give all images that a store keeps of a block's outputs, as they are kept.
+
+    Parameters
+    ----------
+    plan : StorePlan
+    outputs : sequence of Output
+        The network's.
+    foreground : (y, x) float32 array
+        The cell probability; one pixel where it is the same everywhere.
+    values : (C, y, x) float32 array or None
+        All outputs, likewise; None where the plan keeps none.
+    shape : (int, int)
+        Of the block.
+
+    Returns
+    -------
+    dict
+        By their groups: (y, x) uint8 array, (C, y, x) float32 or uint16 arrays.
+    """
+    images: dict[str, NDArray[Any]] = {"": np.broadcast_to(as_bytes(foreground), shape)}
+    if plan.outputs and values is not None:
+        kept: NDArray[Any] = as_uint16(values) if plan.outputs == "uint16" else values
+        kept = np.broadcast_to(kept, (len(kept), *shape))
+        images |= {f"{OUTPUTS}/{each.name}": kept[channels_of(outputs, each.name)] for each in outputs}
+    return images
+
+
+def label_images(
+    plan: "StorePlan", labels: NDArray[np.integer[Any]], kinds: NDArray[np.uint8] | None
+) -> dict[str, NDArray[Any]]:
+    """Give all images of labels that a store keeps.
+
+    Parameters
+    ----------
+    plan : StorePlan
+    labels : (y, x) integer array
+        The cells.
+    kinds : (y, x) uint8 array or None
+        The class of each of their pixels, where the plan has several.
+
+    Returns
+    -------
+    dict
+        By their groups.
+    """
+    images: dict[str, NDArray[Any]] = {CELLS: labels}
+    if plan.with_mask:
+        images[MASK] = (labels > 0).view(np.uint8)
+    if plan.classes:
+        assert kinds is not None
+        images[CLASSES] = kinds
+    return images
+
+
+def kept_images(plan: "StorePlan", outputs: Sequence[Output]) -> dict[str, NDArray[Any]]:
+    """Give a pixel of every image that a store keeps: their groups, types and channels."""
+    probability, kinds = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.uint8)
+    values = np.zeros((sum(each.channels for each in outputs), 1, 1), np.float32)
+    labels = label_images(plan, kinds.astype(np.int32), kinds)
+    return output_images(plan, outputs, probability, values, (1, 1)) | labels
+
+
+def create_arrays(place: Path, plan: "StorePlan", outputs: Sequence[Output] = ()) -> None:
+    """Make the empty arrays of a store, and say what its images are; that there are labels is said at the end."""
     space, side, version = plan.space, plan.side, plan.ome_zarr
     root = zarr.create_group(place, zarr_format=3 if version == "0.5" else 2, overwrite=False)
-    labels = root.create_group(CELLS)
-    wanted = {MASK: plan.with_mask, CLASSES: plan.classes}
-    others = [root.create_group(name) for name, is_wanted in wanted.items() if is_wanted]
-    for level in range(levels_of(space.plane, side)):
-        shape = [-(-size // step) for size, step in zip(space.shape, space.step(level), strict=True)]
-        options = _options(version, shape, side >> level, space.axes)
-        root.create_array(str(level), dtype="uint8", **options)
-        labels.create_array(str(level), dtype="int32", **options)
-        for each in others:
-            each.create_array(str(level), dtype="uint8", **options)
+    for group, pixel in kept_images(plan, outputs).items():
+        made = root.create_group(group) if group else root
+        channels = pixel.shape[:-2]
+        letters = f"{space.axes[:-2]}{'C' * len(channels)}{space.axes[-2:]}"
+        for level in range(1 if channels else levels_of(space.plane, side)):
+            shape = [-(-size // step) for size, step in zip(space.shape, space.step(level), strict=True)]
+            options = _options(version, (*shape[:-2], *channels, *shape[-2:]), side >> level, letters)
+            made.create_array(str(level), dtype=pixel.dtype, **options)
+        if channels:
+            made.attrs.update(ome_metadata(version, _multiscale_of_channels(space, Path(group).name)))
     if plan.linking.axis:
         unlinked = _options(VERSIONS[0], space.shape, side, space.axes)
         zarr.create_array(place / UNLINKED / "0", dtype="int32", zarr_format=3, **unlinked)
@@ -137,41 +206,23 @@ def labels_metadata(version: str, names: Sequence[str]) -> dict[str, Any]:
     return {"ome": {"version": version, "labels": labels}} if version == "0.5" else {"labels": labels}
 
 
-def create_outputs(place: Path, plan: "StorePlan", outputs: Sequence[Output]) -> None:
-    """Make the empty arrays in which a store keeps a network's outputs, each an image with channels."""
-    root, space = zarr.open_group(place, mode="r+").create_group(OUTPUTS), plan.space
-    outer = space.shape[:-2]
+def _multiscale_of_channels(space: Space, name: str) -> dict[str, Any]:
+    """Describe an image with channels, which has one level."""
     axes = [ome_axis(letter, unit) for letter, unit in zip(space.axes, space.units, strict=True)]
-    for output in outputs:
-        made = root.create_group(output.name)
-        shape = (*outer, output.channels, *space.shape[-2:])
-        letters = f"{space.axes[:-2]}C{space.axes[-2:]}"
-        made.create_array("0", dtype=plan.outputs, **_options(plan.ome_zarr, shape, plan.side, letters))
-        place_of = [
-            {"type": kind, kind: [*values[:-2], first, *values[-2:]]}
-            for kind, values, first in (("scale", space.scale, 1.0), ("translation", space.translation, 0.0))
-        ]
-        multiscale: dict[str, Any] = {
-            "name": output.name,
-            "axes": [*axes[:-2], {"name": "c", "type": "channel"}, *axes[-2:]],
-            "datasets": [{"path": "0", "coordinateTransformations": place_of}],
-        }
-        made.attrs.update(ome_metadata(plan.ome_zarr, multiscale))
+    place_of = [
+        {"type": kind, kind: [*values[:-2], first, *values[-2:]]}
+        for kind, values, first in (("scale", space.scale, 1.0), ("translation", space.translation, 0.0))
+    ]
+    return {
+        "name": name,
+        "axes": [*axes[:-2], {"name": "c", "type": "channel"}, *axes[-2:]],
+        "datasets": [{"path": "0", "coordinateTransformations": place_of}],
+    }
 
 
-def write_outputs(
-    place: Path, outputs: Sequence[Output], index: Sequence[int], window: Window, values: NDArray[np.float32]
-) -> list[Path]:
-    """Write a block (C, y, x) of a network's outputs into a store; return the files."""
-    written: list[Path] = []
-    for output in outputs:
-        folder = place / OUTPUTS / output.name / "0"
-        with reading(str(folder)):
-            array = _writable(folder)
-            kept = values[channels_of(outputs, output.name)]
-            array[(*index, slice(None), *window)] = kept if array.dtype == np.float32 else as_uint16(kept)
-        written += [_file_of(array, folder, (*index, channel), window) for channel in range(output.channels)]
-    return written
+def as_bytes(foreground: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return a probability as the store shows it: 255 is certain."""
+    return np.rint(np.clip(np.nan_to_num(foreground), 0, 1) * 255).astype(np.uint8)
 
 
 def as_uint16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
@@ -187,38 +238,52 @@ def from_uint16(values: NDArray[np.uint16]) -> NDArray[np.float32]:
     return values.astype(np.float32) / np.float32(_MOST)
 
 
-def write_levels(
-    place: Path, group: str, index: Sequence[int], window: Window, block: NDArray[Any]
-) -> list[Path]:
-    """Write a block into every level of an image of a store.
+def levels_in(
+    place: Path, group: str, window: Window, block: NDArray[Any]
+) -> Iterator[tuple[Path, Window, NDArray[Any]]]:
+    """Give what a block is at every level of an image of a store.
 
     Parameters
     ----------
     place : Path
     group : str
         Empty for the root image.
-    index : sequence of int
-        Of the plane along the stacked axes.
     window : Window
-        Where the block lies in the plane; it is one of the store's blocks.
-    block : (y, x) array
+        Where the block lies in its plane; it is one of the store's blocks.
+    block : (y, x) or (C, y, x) array
         Labels become coarser by taking every second pixel, other values by the mean of four.
 
-    Returns
-    -------
-    list of Path
-        The files that were written.
+    Yields
+    ------
+    folder : Path
+        Of the level's array.
+    window : Window
+        Where the block lies there.
+    block : array
     """
-    written, level = [], 0
+    level = 0
     while (folder := place / group / str(level)).is_dir():
+        if level:
+            block = block[::2, ::2] if group else _halved(block)
+            start = [first // 2 for first in window.start]
+            window = Window.span(
+                start, (first + size for first, size in zip(start, block.shape, strict=True))
+            )
+        yield folder, window, block
+        level += 1
+
+
+def write_levels(
+    place: Path, group: str, index: Sequence[int], window: Window, block: NDArray[Any]
+) -> list[Path]:
+    """Write a block into every level of an image of a store, see `levels_in`; return the files."""
+    written: list[Path] = []
+    for folder, where, pixels in levels_in(place, group, window, block):
         with reading(str(folder)):
             array = _writable(folder)
-            array[(*index, *window)] = block
-        written.append(_file_of(array, folder, index, window))
-        block = block[::2, ::2] if group else _halved(block)
-        start = [first // 2 for first in window.start]
-        window = Window.span(start, (first + size for first, size in zip(start, block.shape, strict=True)))
-        level += 1
+            array[(*index, ..., *where)] = pixels
+        channels = np.ndindex(pixels.shape[:-2])
+        written += [_file_of(array, folder, (*index, *channel), where) for channel in channels]
     return written
 
 
@@ -258,7 +323,8 @@ def _halved(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def mark_complete(place: Path, plan: "StorePlan") -> None:
     """Say what the labels are: the last thing that is written, so where it is, all is there."""
     root, version = zarr.open_group(place, mode="r+"), plan.ome_zarr
-    there = [group for group in (CELLS, MASK, CLASSES) if (place / group).is_dir()]
+    nothing = np.zeros((1, 1), np.uint8)
+    there = list(label_images(plan, nothing, nothing))
     names = [Path(group).name for group in there]
     file = "zarr.json" if version == "0.5" else ".zattrs"
     for group, name in zip(there, names, strict=True):

@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.blocks.decoder import label_blocks
-from napari_utile.engine.cells.blocks.grid import Key
+from napari_utile.engine.cells.classes import class_layer
 from napari_utile.engine.cells.instances import cell_landscape, label_cells
 from napari_utile.engine.cells.relief import smoothed, unsmoothed_height
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
@@ -28,17 +28,15 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.begin import begin_store
+from napari_utile.engine.store.compare import TOLERANCE, Comparison, StoreProof
+from napari_utile.engine.store.durable import reading
 from napari_utile.engine.store.journal import Journal
-from napari_utile.engine.store.layout import CELLS
+from napari_utile.engine.store.layout import CELLS, CLASSES, kept_images, label_images
 from napari_utile.engine.store.plan import load_plan
 from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.store.sources import planes_of
-from napari_utile.engine.store.work import MASK, OpenStore, as_bytes, digest_of
+from napari_utile.engine.store.work import MASK, OpenStore
 from napari_utile.engine.windows import Window
-from napari_utile.engine.words import counted
-
-TOLERANCE = 1e-4
-"""Outputs agree within this, whatever the tiles."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,47 +149,6 @@ def _pieces(window: Window) -> list[Window]:
     return [Window(slice(*rows), slice(*columns)) for rows in cuts[0] for columns in cuts[1]]
 
 
-@dataclass(frozen=True)
-class StoreProof:
-    """What computing some blocks of a store again shows.
-
-    Attributes
-    ----------
-    blocks : int
-        How many were looked at.
-    identical : int
-        Of which outputs have the same bits.
-    difference : float
-        The largest, of a probability as the store shows it (0..1, in steps of 1/255).
-    changed_images : int
-        Blocks whose pixels in the image are others now.
-    changed_labels : int
-        Blocks whose labels are others than those that were made.
-    """
-
-    blocks: int
-    identical: int
-    difference: float
-    changed_images: int
-    changed_labels: int
-
-    @property
-    def holds(self) -> bool:
-        """Whether the store holds what its plan gives."""
-        return self.difference <= 1 / 255 + TOLERANCE and not self.changed_images and not self.changed_labels
-
-    def __str__(self) -> str:
-        """Say it in one line."""
-        said = [f"{self.identical} of {self.blocks} blocks identical to the last bit"]
-        if self.identical < self.blocks:
-            said.append(f"the others differ by at most {self.difference:.2g}")
-        if self.changed_images:
-            said.append(f"the image has changed in {counted(self.changed_images, 'block')}")
-        if self.changed_labels:
-            said.append(f"the labels of {counted(self.changed_labels, 'block')} differ")
-        return ", ".join(said)
-
-
 def verify_store(
     place: Path,
     count: int = 4,
@@ -200,7 +157,7 @@ def verify_store(
     model: Model | None = None,
     seed: int | None = None,
 ) -> Generator[Progress, None, StoreProof]:
-    """Compute random blocks of a finished store again, and compare.
+    """Compute random blocks of a finished store again, and compare all that it keeps of them.
 
     Parameters
     ----------
@@ -215,7 +172,7 @@ def verify_store(
     Raises
     ------
     UtileError
-        If it is not finished, or its image is gone.
+        If it is not finished, its image is gone, or it cannot be read.
     """
     refuse_unfinished(place)
     plan = load_plan(place)
@@ -223,27 +180,57 @@ def verify_store(
     facts = Journal(place / HOME).facts
     every = [(number, key) for number in range(len(plan.planes)) for key in plan.grid]
     chosen = np.random.default_rng(seed).choice(len(every), min(count, len(every)), replace=False)
-    shown: Any = zarr.open_array(place / "0", mode="r")
-    labels: Any = zarr.open_array(place / CELLS / "0", mode="r")
-    identical = images = changed = 0
-    difference = 0.0
+    compared = Comparison(place)
     for done, each in enumerate(np.sort(chosen).tolist()):
         number, key = every[each]
-        block = plan.grid.window(key)
-        likely, height, now, _ = store.outputs(number, block)
-        before, index = facts[number, "outputs", key], (*plan.index(number), *block)
-        images += any(now[name] != before.get(name, now[name]) for name in ("pixels", "seeds") if name in now)
-        if digest_of(likely, height) == before["outputs"]:
-            identical += 1
-        again = np.broadcast_to(as_bytes(likely), block.shape).astype(int)
-        difference = max(difference, float(np.abs(again - shown[index]).max()) / 255)
-        changed += sha256_of(labels[index]) != facts[number, "labels", key]["labels"]
+        index, block = plan.index(number), plan.grid.window(key)
+        made = store.outputs(number, block)
+        before = facts[number, "outputs", key]
+        labels = _stored(place, CELLS, index, block)
+        kinds = None
+        if plan.classes:
+            assert made.values is not None
+            likely = np.broadcast_to(made.values, (len(made.values), *block.shape))
+            kinds = _classes(
+                likely[list(store.model.card.foreground)], labels, _stored(place, CLASSES, index, block)
+            )
+        # Labels follow from all blocks of a plane, so that of one of them only their hash can be compared.
+        known = sha256_of(labels) == facts[number, "labels", key]["labels"]
+        compared.add(
+            index,
+            block,
+            store.images_of(block, made) | label_images(plan, labels, kinds),
+            same_outputs=made.digest == before["outputs"],
+            same_image=all(
+                made.facts[name] == before.get(name, made.facts[name])
+                for name in ("pixels", "seeds")
+                if name in made.facts
+            ),
+            changed=() if known else (CELLS,),
+        )
         yield Progress(done + 1, chosen.size)
-    return StoreProof(int(chosen.size), identical, difference, images, changed)
+    return compared.proof
+
+
+def _stored(place: Path, group: str, index: Sequence[int], block: Window) -> NDArray[Any]:
+    """Read a block of an image of a store."""
+    with reading(str(place / group)):
+        return np.asarray(zarr.open_array(place / group / "0", mode="r")[(*index, ..., *block)])
+
+
+def _classes(
+    probabilities: NDArray[np.float32], labels: NDArray[Any], stored: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Give pixels of cells their most likely class: of several that are as likely, the one that is stored."""
+    mask = labels > 0
+    there = np.clip(stored, 1, len(probabilities))
+    likely = np.take_along_axis(probabilities, there[None].astype(np.intp) - 1, axis=0)[0]
+    as_likely = (stored == there) & (likely >= probabilities.max(axis=0) - 2 * TOLERANCE)
+    return np.where(mask & as_likely, stored, class_layer(probabilities, mask))
 
 
 def replay_store(place: Path) -> Generator[Progress, None, StoreProof]:
-    """Carry out the plan of a finished store once more, beside it, and compare outputs and labels of all blocks.
+    """Carry out the plan of a finished store once more, beside it, and compare all that it keeps of all blocks.
 
     Parameters
     ----------
@@ -252,7 +239,8 @@ def replay_store(place: Path) -> Generator[Progress, None, StoreProof]:
     Raises
     ------
     UtileError
-        If it is not finished, its image is gone or another one now, or the disk does not hold it a second time.
+        If it is not finished, its image is gone or another one now, it cannot be read, or the disk does not hold it a
+        second time.
     """
     refuse_unfinished(place)
     plan = load_plan(place)
@@ -265,22 +253,15 @@ def replay_store(place: Path) -> Generator[Progress, None, StoreProof]:
         begin_store(again, plan, model, inside)
         yield from store_steps(again, planes=store.planes, model=model)
         then, now = (Journal(each / HOME).facts for each in (place, again))
-        shown: list[Any] = [zarr.open_array(each / "0", mode="r") for each in (place, again)]
-        every = [(number, key) for number in range(len(plan.planes)) for key in plan.grid]
-        differs = [each for each in every if _facts(then, "outputs", each) != _facts(now, "outputs", each)]
-        cells: Any = zarr.open_array(place / CELLS / "0", mode="r")
-        labels = 0
-        for number, key in every:
-            stored = sha256_of(cells[(*plan.index(number), *plan.grid.window(key))])
-            known = {stored, _facts(then, "labels", (number, key))}
-            labels += known != {_facts(now, "labels", (number, key))}
-        difference = 0.0
-        for number, key in differs:
-            where = (*plan.index(number), *plan.grid.window(key))
-            before, after = (each[where].astype(int) for each in shown)
-            difference = max(difference, float(np.abs(before - after).max()) / 255)
-    return StoreProof(len(every), len(every) - len(differs), difference, 0, labels)
-
-
-def _facts(facts: Mapping[Any, Mapping[str, Any]], stage: str, block: tuple[int, Key]) -> Any:
-    return facts[block[0], stage, block[1]][stage]
+        groups = kept_images(plan, () if model is None else model.card.outputs)
+        compared = Comparison(place)
+        for number, key in itertools.product(range(len(plan.planes)), plan.grid):
+            index, block = plan.index(number), plan.grid.window(key)
+            outputs, labels = (
+                then[number, stage, key][stage] == now[number, stage, key][stage]
+                for stage in ("outputs", "labels")
+            )
+            images = {group: _stored(again, group, index, block) for group in groups}
+            changed = () if labels else (CELLS,)
+            compared.add(index, block, images, same_outputs=outputs, changed=changed)
+    return compared.proof

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,6 @@ from napari_utile.engine.planes.mask import part_of_mask
 from napari_utile.engine.planes.pixels import seen_of, sha256_of
 from napari_utile.engine.planes.preprocessing import reach_of
 from napari_utile.engine.steps import Run
-from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.empty import is_empty
 from napari_utile.engine.store.growing import (
@@ -39,7 +39,7 @@ from napari_utile.engine.store.growing import (
     part_tables,
 )
 from napari_utile.engine.store.held import Held
-from napari_utile.engine.store.layout import CELLS, write_levels
+from napari_utile.engine.store.layout import as_uint16, from_uint16, label_images, output_images, write_levels
 from napari_utile.engine.store.linked import count_block, folder_of_links, linked_block
 from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of
 from napari_utile.engine.store.shelf import DiskShelf
@@ -168,10 +168,7 @@ class OpenStore:
             labels = (
                 linked_block(self.place, self.plan, job.plane, job.key) if linked else decoder.labels(job.key)
             )
-            index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
-            written = write_levels(self.place, CELLS, index, block, labels)
-            if self.plan.with_mask:
-                written += write_levels(self.place, layout.MASK, index, block, (labels > 0).view(np.uint8))
+            block = self.plan.grid.window(job.key)
             counted = self.counted(block)
             facts = {
                 "labels": sha256_of(labels),
@@ -180,7 +177,7 @@ class OpenStore:
             tables, kinds = tables_of(self.place, self.plan, job.plane), (labels > 0).view(np.uint8)
             if self.plan.classes:
                 kinds = kinds * np.broadcast_to(tables.plane("class", job.key), block.shape)
-                written += write_levels(self.place, layout.CLASSES, index, block, kinds)
+            written = self._write(job, label_images(self.plan, labels, kinds))
             inside, several = kinds if counted is None else kinds[counted], max(1, len(self.plan.classes))
             facts["covered"] = np.bincount(inside.ravel(), minlength=1 + several)[1:].tolist()
             if self.plan.measured:
@@ -245,16 +242,19 @@ class OpenStore:
             )
         ):
             nothing = np.zeros((1, 1), np.float32)
-            return BlockOutputs(nothing, nothing if plan.by_height else None, {**facts, "empty": True})
+            values = np.array(card.on_background, np.float32)[:, None, None]
+            return BlockOutputs(
+                nothing, nothing if plan.by_height else None, {**facts, "empty": True}, values
+            )
         params = replace(plan.params, channels=tuple(range(held.data.shape[0])))
         tiles = Run(field_of(replace(plan, params=params), number, held, model).tiles(window))
         for _ in tiles:
             if is_stopped(stopped):
                 tiles.close()
                 raise Cancelled
-        values: Float32 = tiles.result
+        values = tiles.result
         if plan.outputs == "uint16":
-            values = layout.from_uint16(layout.as_uint16(values))
+            values = from_uint16(as_uint16(values))
         foreground = np.ascontiguousarray(foreground_of(values, card))
         height = None
         if plan.by_height:
@@ -263,6 +263,7 @@ class OpenStore:
         if counted is not None:
             foreground = foreground * counted
             height = None if height is None else height * counted
+            values = only_inside(values, counted, card)
         return BlockOutputs(foreground, height, facts, values)
 
     def _outputs_in_stain(self, number: int, block: Window) -> "BlockOutputs":
@@ -286,26 +287,30 @@ class OpenStore:
         return BlockOutputs(inside, height, facts)
 
     def _outputs(self, job: Job, shelf: DiskShelf, stopped: Any) -> tuple[dict[str, Any], list[Path]]:
+        block = self.plan.grid.window(job.key)
+        made = self.outputs(job.plane, block, stopped)
+        shelf.keep_plane("foreground", job.key, made.foreground)
+        if made.height is not None:
+            shelf.keep_plane("height", job.key, made.height)
+        if self.plan.classes:
+            assert made.values is not None
+            self._keep_classes(job, made.values[list(self.model.card.foreground)])
+        facts = {**made.facts, "outputs": made.digest}
+        return facts, self._write(job, self.images_of(block, made))
+
+    def images_of(self, block: Window, made: "BlockOutputs") -> dict[str, NDArray[Any]]:
+        """Give all images that are kept of a block's outputs, see `output_images`."""
+        outputs = () if made.values is None else self.model.card.outputs
+        return output_images(self.plan, outputs, made.foreground, made.values, block.shape)
+
+    def _write(self, job: Job, images: Mapping[str, NDArray[Any]]) -> list[Path]:
+        """Write a block into images; return the files."""
         index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
-        foreground, height, facts, values = self.outputs(job.plane, block, stopped)
-        shelf.keep_plane("foreground", job.key, foreground)
-        if height is not None:
-            shelf.keep_plane("height", job.key, height)
-        facts["outputs"] = digest_of(foreground, height)
-        shown = np.broadcast_to(as_bytes(foreground), block.shape)
-        written = write_levels(self.place, "", index, block, shown)
-        if self.plan.outputs or self.plan.classes:
-            card, counted = self.model.card, self.counted(block)
-            if values is None:
-                values = np.array(card.on_background, np.float32)[:, None, None]
-            elif counted is not None:
-                values = only_inside(values, counted, card)
-            if self.plan.classes:
-                self._keep_classes(job, values[list(card.foreground)])
-            if self.plan.outputs:
-                values = np.broadcast_to(values, (len(values), *block.shape))
-                written += layout.write_outputs(self.place, card.outputs, index, block, values)
-        return facts, written
+        return [
+            path
+            for group, each in images.items()
+            for path in write_levels(self.place, group, index, block, each)
+        ]
 
     def _keep_classes(self, job: Job, probabilities: Float32) -> None:
         """Keep what the labels need of the classes (K, y, x): the most likely of each pixel, and how likely all are."""
@@ -328,7 +333,7 @@ class BlockOutputs(NamedTuple):
     facts : dict
         What the journal keeps.
     values : (C, y, x) float32 array or None
-        All outputs; None where the block was left out.
+        All outputs, background where nothing counts; one pixel where the block was left out, None without a model.
     """
 
     foreground: Float32
@@ -336,18 +341,13 @@ class BlockOutputs(NamedTuple):
     facts: dict[str, Any]
     values: Float32 | None = None
 
-
-def as_bytes(foreground: Float32) -> NDArray[np.uint8]:
-    """Return a probability as the store shows it: 255 is certain."""
-    return np.rint(np.clip(np.nan_to_num(foreground), 0, 1) * 255).astype(np.uint8)
-
-
-def digest_of(foreground: Float32, height: Float32 | None) -> str:
-    """Return a hash of a block's outputs."""
-    digest = hashlib.sha256(foreground.tobytes())
-    if height is not None:
-        digest.update(height.tobytes())
-    return digest.hexdigest()
+    @property
+    def digest(self) -> str:
+        """A hash of what cells are decoded from."""
+        digest = hashlib.sha256(self.foreground.tobytes())
+        if self.height is not None:
+            digest.update(self.height.tobytes())
+        return digest.hexdigest()
 
 
 def scratch(place: Path, plane: int) -> Path:
