@@ -119,6 +119,22 @@ def test_new_cells_get_ids_that_no_other_cell_has(made) -> None:
     undo_version(place, [plane])
 
 
+def test_the_mask_is_that_of_the_edited_labels(tmp_path, small_model) -> None:
+    place = tmp_path / "image.ome.zarr"
+    plane, plan = planned(small_model, image_of((120, 600)), with_mask=True)
+    begin_store(place, plan, small_model)
+    fill(place, planes=[plane], model=small_model)
+    mask = zarr.open_array(place / "labels/mask/0", mode="r")
+    first = mask[...]
+    before = read_part(place, 0, WINDOW)
+    write_part(place, 0, WINDOW, before, np.zeros_like(before), [plane])
+    np.testing.assert_array_equal(mask[...], labels_in(place) > 0)
+    assert not mask[WINDOW].any()
+    np.testing.assert_array_equal(zarr.open_array(place / "labels/mask/1", mode="r")[...], mask[::2, ::2])
+    undo_version(place, [plane])
+    np.testing.assert_array_equal(mask[...], first)
+
+
 def test_conflicts_are_refused(made) -> None:
     place, plane, _ = made
     part = read_part(place, 0, WINDOW)

@@ -26,11 +26,10 @@ from napari_utile.engine.files.tables import read_columns, write_table
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
 from napari_utile.engine.linking.measure import ID_COLUMN
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, write_beside
 from napari_utile.engine.store.growing import part_columns, part_tables
 from napari_utile.engine.store.journal import Journal, only_run
-from napari_utile.engine.store.layout import CELLS, write_levels
+from napari_utile.engine.store.layout import CELLS, CLASSES, label_images, write_levels
 from napari_utile.engine.store.linked import write_link_tables
 from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.sources import planes_of, seeds_of
@@ -149,14 +148,12 @@ def write_part(
         folder = place / HOME / _FOLDER / str(number)
         part = {"before": before[box], "after": new[box], "plane": plane, "bounds": record.bounds}
         if plan.classes:
-            kinds = _read(place, layout.CLASSES, plan, plane, window)
+            kinds = _read(place, CLASSES, plan, plane, window)
             part |= {"kinds": kinds[box], **_named(place, plan, plane, _changed_cells(before, new))}
         save: Any = np.savez_compressed
         make_durable([write_beside(folder / _PIXELS, lambda file: save(file, **part))])
-        _write(place, CELLS, plan, plane, box.moved(window.start), new[box])
-        if plan.classes:
-            edited = _kinds_of(new, kinds, _numbers_of(part, plan))
-            _write(place, layout.CLASSES, plan, plane, box.moved(window.start), edited[box])
+        edited = _kinds_of(new, kinds, _numbers_of(part, plan))[box] if plan.classes else None
+        _write(place, plan, plane, box.moved(window.start), label_images(plan, new[box], edited))
         update_table(place, plan, part, opened, "before", "after")
         text = json.dumps(asdict(record)).encode()
         make_durable([write_beside(folder / _RECORD, lambda file: file.write(text))])
@@ -198,9 +195,8 @@ def _put_back(place: Path, plan: StorePlan, planes: Sequence[ImagePlane], was: s
         with np.load(path, allow_pickle=False) as kept:
             part = dict(kept)
         window = Window(*(slice(start, stop) for start, stop in part["bounds"].tolist()))
-        _write(place, CELLS, plan, int(part["plane"]), window, part["before"])
-        if "kinds" in part:
-            _write(place, layout.CLASSES, plan, int(part["plane"]), window, part["kinds"])
+        images = label_images(plan, part["before"], part.get("kinds"))
+        _write(place, plan, int(part["plane"]), window, images)
         update_table(place, plan, part, planes, was, "before")
         shutil.rmtree(path.parent)
 
@@ -272,17 +268,17 @@ def _read(place: Path, group: str, plan: StorePlan, plane: int, window: Window) 
 
 
 def _write(
-    place: Path, group: str, plan: StorePlan, plane: int, window: Window, labels: NDArray[np.integer[Any]]
+    place: Path, plan: StorePlan, plane: int, window: Window, images: Mapping[str, NDArray[Any]]
 ) -> None:
-    """Write labels into every level: whole blocks, so that each file has one writer and coarse pixels stay in step."""
-    array: Any = zarr.open_array(place / group / "0", mode="r")
-    index, written = plan.index(plane), []
-    for reaching in window.blocks(plan.side):
-        block = reaching.clipped(plan.window.shape)
-        pixels = np.array(array[(*index, *block)])
-        shared = block & window
-        pixels[shared.relative_to(block)] = labels[shared.relative_to(window)]
-        written += write_levels(place, group, index, block, pixels)
+    """Write into every level of images: whole blocks, so that each file has one writer, coarse pixels stay in step."""
+    written = []
+    for group, image in images.items():
+        for reaching in window.blocks(plan.side):
+            block = reaching.clipped(plan.window.shape)
+            pixels = _read(place, group, plan, plane, block).copy()
+            shared = block & window
+            pixels[shared.relative_to(block)] = image[shared.relative_to(window)]
+            written += write_levels(place, group, plan.index(plane), block, pixels)
     make_durable(written)
 
 
@@ -324,7 +320,7 @@ def update_table(
     if plan.classes:
         which = np.searchsorted(new["index"], labels)
         which[labels == 0] = len(new["index"])
-        kinds = _commonest(which, _read(place, layout.CLASSES, plan, plane, around), len(new["index"]) + 1)
+        kinds = _commonest(which, _read(place, CLASSES, plan, plane, around), len(new["index"]) + 1)
         known = _numbers_of(part, plan)
         numbers = [known.get(label, kind) for label, kind in zip(new["index"].tolist(), kinds, strict=False)]
         new["class"] = np.array(["", *plan.classes], object)[numbers]
