@@ -138,6 +138,22 @@ def test_numbers_out_of_bounds_are_wrong_calls(words: list[str], option: str, ca
     assert f"argument {option}" in said(words, capsys)
 
 
+@pytest.mark.parametrize(
+    "words", [["--model", "nope"], ["--z", "7"], ["--threshold", "0.9"], ["--device", "cpu"], ["--size", "100"]]
+)
+def test_options_of_images_are_refused_of_stores(tmp_path: Path, words: list[str], capsys) -> None:
+    store = tmp_path / "a.zarr" / ".utile"
+    store.mkdir(parents=True)
+    (store / "plan.json").write_text("{}")
+    error = said(["verify", str(store.parent), *words], capsys)
+    assert f"{words[0]} is for images, and a.zarr is a store" in error
+
+
+def test_options_of_stores_are_refused_of_images(tmp_path: Path, capsys) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE)
+    assert "--blocks is for stores" in said(["verify", str(tmp_path / "a.tif"), "--blocks", "2"], capsys)
+
+
 def test_what_is_measured_of_several_images_is_said(tmp_path: Path, capsys) -> None:
     labels = np.zeros(IMAGE.shape, np.uint16)
     labels[3:6, 3:6] = 1

@@ -10,9 +10,13 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.unfinished import is_store
 from napari_utile.engine.inference.limits import limits_of_stack
+from napari_utile.engine.parameters import option_of
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.verify import verify_seams, verify_store
+
+_SIZE, _BLOCKS = 512, 4
+_OF_IMAGES = Selection, SegmentParams, InstanceParams
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,26 +29,32 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "what they are kept in, or labels do.",
     )
     parser.add_argument("image", type=file_path, metavar="IMAGE|STORE", help="an image, or a finished store")
+    parser.add_argument("--size", type=at_least_one, metavar="PX", help=f"side of the part; default {_SIZE}")
     parser.add_argument(
-        "--size", type=at_least_one, default=512, metavar="PX", help="side of the part; default 512"
-    )
-    parser.add_argument(
-        "--blocks", type=at_least_one, default=4, metavar="N", help="blocks of a store; default 4"
+        "--blocks", type=at_least_one, metavar="N", help=f"blocks of a store; default {_BLOCKS}"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    add_options(parser, Selection)
-    add_options(parser, SegmentParams)
-    add_options(parser, InstanceParams)
-    parser.set_defaults(run=run)
+    for each in _OF_IMAGES:
+        add_options(parser, each)
+    parser.set_defaults(run=run, refuse=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; return 0 where it holds, else 1."""
     path = arguments.image
     if is_store(path):
-        found = with_bar(verify_store(path, arguments.blocks), path.name, arguments.quiet, unit="block")
+        sizes = () if arguments.size is None else ("size",)
+        for name in (*sizes, *(name for each in _OF_IMAGES for name in given(arguments, each))):
+            arguments.refuse(
+                f"{option_of(name)} is for images, and {path.name} is a store: its plan says all of it"
+            )
+        found = with_bar(
+            verify_store(path, arguments.blocks or _BLOCKS), path.name, arguments.quiet, unit="block"
+        )
         print(f"{path.name}: {found}")
         return 0 if found.holds else 1
+    if arguments.blocks is not None:
+        arguments.refuse(f"--blocks is for stores, and {path.name} is an image: --size says how much of it")
     selection = Selection(**given(arguments, Selection))
     image = open_selected(path, selection)
     planes = SelectedPlanes(image, selection)
@@ -52,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     params, model, *_ = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     steps = verify_seams(
-        planes.plane(planes.indices[0]), model, params, sizing.compute, arguments.size, limits
+        planes.plane(planes.indices[0]), model, params, sizing.compute, arguments.size or _SIZE, limits
     )
     proof = with_bar(steps, path.name, arguments.quiet, unit="piece")
     of = f", the first of {len(planes)} planes" if len(planes) > 1 else ""
