@@ -177,6 +177,14 @@ def test_planes_that_seem_to_come_last_are_not_linked_as_rows(shape):
             segment(np.zeros(shape, np.uint8), **options)
 
 
+@pytest.mark.parametrize(
+    "options", [{"link_gap": 2}, {"link_overlap": 0.7}, {"link_distance": 9}, {"plane_distance": 2}]
+)
+def test_parameters_that_would_do_nothing_are_refused(options) -> None:
+    with pytest.raises(UtileError, match=f"^{next(iter(options))} .* too"):
+        segment(np.zeros((20, 20), np.uint8), **options)
+
+
 def test_what_is_not_a_stack_of_labels_is_one_sentence():
     for shape in ((3, 3), (0, 3, 3), (1, 1, 2, 2)):
         with pytest.raises(UtileError, match="stack of labels"):

@@ -211,7 +211,7 @@ def segment(
     Raises
     ------
     UtileError
-        If the image, the model or the device cannot be used.
+        If the image, the model or the device cannot be used, or a parameter would do nothing.
     ValueError
         If a parameter is out of bounds.
 
@@ -245,7 +245,12 @@ def segment(
     from napari_utile.engine.files.one_plane import plane_of, planes_of, region_of
 
     volumes = VolumeParams(three_views, plane_distance)
-    linking = LinkParams(volumes.link(link), link_overlap, link_distance, link_gap)
+    linking = LinkParams(link, link_overlap, link_distance, link_gap)
+    if idle := linking.idle:
+        raise UtileError(f"{idle[0]} says how planes are linked: give link='z' or link='t', too.")
+    if plane_distance is not None and not three_views:
+        raise UtileError("plane_distance is for three views: give three_views=True, too.")
+    linking = replace(linking, link=volumes.link(link))
     if isinstance(image, ImagePlane):
         if linking.axis:
             raise UtileError("One plane has nothing to be linked with: give the whole stack.")

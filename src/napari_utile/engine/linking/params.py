@@ -1,6 +1,6 @@
 """How the cells of the planes of a stack are linked; known without scipy, so that forms are quick to make."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated
 
 from napari_utile.engine.parameters import Bounds, check_bounds
@@ -49,6 +49,15 @@ class LinkParams:
 
     def __post_init__(self) -> None:
         check_bounds(self)
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The names of parameters that were chosen and do nothing, as nothing is linked."""
+        usual = LinkParams()
+        chosen = (
+            field.name for field in fields(self) if getattr(self, field.name) != getattr(usual, field.name)
+        )
+        return () if self.axis else tuple(chosen)
 
     @property
     def axis(self) -> str:
