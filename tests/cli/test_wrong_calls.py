@@ -154,6 +154,12 @@ def test_options_of_stores_are_refused_of_images(tmp_path: Path, capsys) -> None
     assert "--blocks is for stores" in said(["verify", str(tmp_path / "a.tif"), "--blocks", "2"], capsys)
 
 
+@pytest.mark.parametrize("target", ["out", "out.zarr"])
+def test_a_result_is_finished_or_replaced_not_both(tmp_path: Path, target: str, capsys) -> None:
+    words = ["segment", "a.tif", "-o", str(tmp_path / target), "--resume", "--overwrite"]
+    assert "--resume keeps what is there and --overwrite deletes it" in said(words, capsys)
+
+
 def test_what_is_measured_of_several_images_is_said(tmp_path: Path, capsys) -> None:
     labels = np.zeros(IMAGE.shape, np.uint16)
     labels[3:6, 3:6] = 1

@@ -140,6 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
         taken = isinstance(arguments.mask, str)
         hint = f"; --mask took {arguments.mask}: put it after the images" if taken else ""
         arguments.refuse(f"the following arguments are required: IMAGE{hint}")
+    if arguments.resume and arguments.overwrite:
+        arguments.refuse("--resume keeps what is there and --overwrite deletes it: give one of them")
     if arguments.seeds is not None:
         return seeds.run(arguments)
     if arguments.seed_distance is not None:
