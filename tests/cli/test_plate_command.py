@@ -115,7 +115,7 @@ def test_parts_of_a_batch_do_each_image_once_and_the_last_joins_the_tables(model
         assert not (parts / "fields.csv").exists()
         assert main(["segment", str(tmp_path / "in"), "-o", str(parts), *words, "--shard", part]) == 0
     for name in ("fields.csv", "cells.csv"):
-        assert sorted(map(str, rows_of(parts / name))) == sorted(map(str, rows_of(whole / name)))
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
     assert [row["dose, nM"] for row in rows_of(whole / "fields.csv")] == ["1", "5", "5", "5", "5"]
     assert [row["well"] for row in rows_of(whole / "fields.csv")] == ["B0", "B1", "B2", "B3", "B4"]
     for name in (f"B0{number}_s1_labels.tif" for number in range(5)):

@@ -139,7 +139,8 @@ def test_numbers_out_of_bounds_are_wrong_calls(words: list[str], option: str, ca
 
 
 @pytest.mark.parametrize(
-    "words", [["--model", "nope"], ["--z", "7"], ["--threshold", "0.9"], ["--device", "cpu"], ["--size", "100"]]
+    "words",
+    [["--model", "nope"], ["--z", "7"], ["--threshold", "0.9"], ["--device", "cpu"], ["--size", "100"]],
 )
 def test_options_of_images_are_refused_of_stores(tmp_path: Path, words: list[str], capsys) -> None:
     store = tmp_path / "a.zarr" / ".utile"

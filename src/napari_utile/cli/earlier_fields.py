@@ -145,6 +145,22 @@ def joined(
     return [*rows, *(row for each in waiting.values() for row in each)]
 
 
+def in_order(rows: Sequence[Row], before: Sequence[Row], batch: Sequence[Row]) -> list[Row]:
+    """Sort what parts of a batch did as one call does it, whichever part ended first.
+
+    Parameters
+    ----------
+    rows : sequence of rows
+    before : sequence of rows
+        The joined table as it was: what is not of this batch keeps its place in front.
+    batch : sequence of rows
+        What tells the images of all parts from others, in their order.
+    """
+    places = {_identity(row): (0, place) for place, row in enumerate(before)}
+    places |= {_identity(row): (2, place) for place, row in reversed([*enumerate(batch)])}
+    return sorted(rows, key=lambda row: places.get(_identity(row), (1, 0)))
+
+
 def cells_of(row: Row, folder: Path) -> Path | None:
     """Return the table of an image's cells; None where there is none."""
     start = str(folder / row["labels"]).removesuffix(LABELS)

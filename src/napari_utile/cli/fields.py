@@ -22,6 +22,7 @@ from napari_utile.cli.earlier_fields import (
     cells_of,
     fields_in,
     hash_of,
+    in_order,
     joined,
     place_of,
     quality_of,
@@ -147,6 +148,8 @@ class FieldTables:
         What is read, which no table may replace.
     measured : bool
         Whether the cells of this call are measured, so that there will be a table of all cells.
+    batch : sequence of Input
+        The images of all parts.
 
     Raises
     ------
@@ -162,9 +165,11 @@ class FieldTables:
         inputs: frozenset[Identity],
         *,
         measured: bool = False,
+        batch: Sequence[Input] = (),
     ) -> None:
         self._target, self._shard, self._conditions = target, shard, conditions
         self._ending = shard.ending if shard else ""
+        self._batch = [self._where(image, image.shown_name) for image in batch]
         self._given: list[Row] = []
         self._written: dict[str, tuple[tuple[int, ...], str]] = {}
         self._rows: list[Row] = []
@@ -245,6 +250,7 @@ class FieldTables:
         tables = tables_in(self._target)  # other parts may have ended meanwhile, where the disk has no locks
         if again or shard.endings <= tables.keys():
             rows = joined(joined(before, self._told(tables, ours)), done, self._given, ours)
+            rows = in_order(rows, fields_in(self._target / FIELDS.format("")), self._batch)
             self._write_as("", rows, pictures | _pictures(tables))
         return rows
 

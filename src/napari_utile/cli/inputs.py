@@ -10,9 +10,9 @@ from pathlib import Path
 from napari_utile.cli.batch import refuse_same_names, say_left_out
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
-from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.image_file import ImageFile, name_of_series
 from napari_utile.engine.files.images import one_of_each_set, open_selected, series_of
-from napari_utile.engine.files.names import image_name, results_apart
+from napari_utile.engine.files.names import image_name, results_apart, shown_name
 from napari_utile.engine.files.plates import PlateField, canonical_well, plate_fields, well_in_name
 from napari_utile.engine.files.tiff_series import series_to_ask_for
 from napari_utile.engine.planes.selection import Selection
@@ -30,17 +30,25 @@ class Input:
         Where in a plate it lies.
     many : bool
         Whether others of the same file are read as well.
+    of_many : str
+        What it is called among them, where it was listed with them.
     """
 
     path: Path
     selection: Selection
     place: PlateField | None = None
     many: bool = False
+    of_many: str = ""
 
     @property
     def name(self) -> str:
         """What people call it: ``cells.tif``, or ``plate A/1/0``."""
         return str(self.path) if self.place is None else self.place.name
+
+    @property
+    def shown_name(self) -> str:
+        """What its image calls itself, see `ImageFile`."""
+        return self.of_many or shown_name(self.path)
 
     @property
     def folder(self) -> Path:
@@ -120,10 +128,10 @@ def inputs_of(paths: Sequence[Path], selection: Selection) -> list[Input]:
                 series = series_of(path)
         one = replace(selection, series=None) if fields else selection
         inputs += [Input(field.path, one, field) for field in fields]
-        inputs += [
-            Input(path, replace(selection, series=series_to_ask_for(place, series)), many=True)
-            for place in range(len(series))
-        ]
+        for number in range(len(series)):
+            one = replace(selection, series=series_to_ask_for(number, series))
+            name = name_of_series(path, series, number) if len(series) > 1 else ""
+            inputs.append(Input(path, one, many=True, of_many=name))
         if not fields and not series:
             inputs.append(Input(path, selection))
     return inputs

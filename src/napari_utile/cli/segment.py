@@ -171,7 +171,12 @@ def run(arguments: argparse.Namespace) -> int:
         check_folder(arguments.output, inputs)
         if len(every) > 1:
             tables = FieldTables(
-                arguments.output, arguments.shard, conditions, inputs, measured=arguments.measurements
+                arguments.output,
+                arguments.shard,
+                conditions,
+                inputs,
+                measured=arguments.measurements,
+                batch=every,
             )
         else:
             tables = tables_of_one(arguments.output, conditions, inputs, measured=arguments.measurements)
