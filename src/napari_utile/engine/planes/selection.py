@@ -237,9 +237,12 @@ class SelectedPlanes:
                 f"{name} has one plane along {axis}, and {asked} needs several: {instead or 'leave it out'}."
             )
         option = "project" if axis in (selection.projection or ()) else axis.lower()
-        chosen = spelled.format(option, getattr(selection, option))
+        chosen, remedy = (
+            spelled.format(option, getattr(selection, option)),
+            instead or "leave out one of the two",
+        )
         raise UtileError(
-            f"{chosen} leaves one plane of {name} along {axis}, and {asked} needs several: {instead or 'leave out one of the two'}."
+            f"{chosen} leaves one plane of {name} along {axis}, and {asked} needs several: {remedy}."
         )
 
     def measured_on(self, most: int = MOST_SEEN) -> list[ImagePlane]:
