@@ -12,6 +12,7 @@ import pytest
 import tifffile
 
 from napari_utile.cli import main, train
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models import catalogue
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.library import load_model
@@ -120,6 +121,64 @@ def test_an_interrupted_training_is_neither_lost_nor_begun_again_unsaid(
     assert utile("train", pairs, *small(pairs, "--resume")) == 0
     assert "training begins" not in capsys.readouterr().err
     assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "status"),
+    [
+        ("napari_utile.engine.training.fine_tune.keep_some", KeyboardInterrupt(), 130),
+        ("napari_utile.engine.training.reference.reference_steps", KeyboardInterrupt(15), 143),
+        ("napari_utile.cli.train.save_model", UtileError("Cannot write discs.safetensors: disk full."), 1),
+    ],
+)
+def test_a_training_that_ended_is_kept_until_its_model_is_written(
+    pairs: Path, capsys, monkeypatch, where: str, error: BaseException, status: int
+) -> None:
+    def fail(*_, **__):
+        raise error
+
+    log = pairs / "log.jsonl"
+    checkpoint, model = pairs / "discs.checkpoint", pairs / "discs.safetensors"
+    with monkeypatch.context() as failing:
+        failing.setattr(where, fail)
+        assert utile("train", pairs, *small(pairs, "--log", str(log))) == status
+    assert not model.exists()
+    said = capsys.readouterr().err
+    assert f"{checkpoint} holds 6 steps of an interrupted training; --resume continues it." in said
+    assert utile("train", pairs, *small(pairs, "--log", str(log), "--resume")) == 0
+    assert len(log.read_text().splitlines()) == 6
+    assert not checkpoint.exists()
+    kept = load_model(model).fingerprint
+    assert utile("train", pairs, *small(pairs)) == 0
+    assert load_model(model).fingerprint == kept
+
+
+def test_who_stops_a_training_while_it_is_judged_is_obeyed(pairs: Path, capsys, monkeypatch) -> None:
+    from napari_utile.engine.training import fine_tune
+
+    asked = []
+    keep_some = fine_tune.keep_some
+
+    def judged(*given, **more):
+        asked.append(True)
+        return keep_some(*given, **more)
+
+    monkeypatch.setattr(fine_tune, "keep_some", judged)
+    monkeypatch.setattr(train, "stopped_by_signals", lambda: contextlib.nullcontext(lambda: bool(asked)))
+    assert utile("train", pairs, *small(pairs)) == 130
+    assert "discs.checkpoint holds 6 steps" in capsys.readouterr().err
+    assert not (pairs / "discs.safetensors").exists()
+
+
+def test_a_refused_checkpoint_is_not_called_that_of_this_training(pairs: Path, capsys, monkeypatch) -> None:
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(train, "stopped_by_signals", lambda: contextlib.nullcontext(lambda: True))
+        utile("train", pairs, *small(pairs))
+    capsys.readouterr()
+    assert utile("train", pairs, *small(pairs, "--resume", "--seed", "5")) == 1
+    said = capsys.readouterr().err
+    assert "seed: it cannot be continued" in said
+    assert "continues it" not in said
 
 
 def test_a_model_that_is_not_better_is_not_written(pairs: Path, capsys, monkeypatch) -> None:

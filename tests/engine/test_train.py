@@ -160,10 +160,16 @@ def test_the_best_state_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not torch.equal(states[1]["head.weight"], states[2]["head.weight"])
 
 
-def test_without_improvement_it_stops_early(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_improvement_it_stops_early_and_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(training_run, "validate", lambda *_: Validation(1.0, 1.0, 0.0))
-    seen, result = finish(start(dataclasses.replace(FAST, patience=2, validate_every=1)))
+    recipe, checkpoint = dataclasses.replace(FAST, patience=2, validate_every=1), tmp_path / "kept"
+    seen, result = finish(start(recipe, checkpoint=checkpoint))
     assert len(seen) == 3
+    assert result.reason == "no improvement"
+    seen, result = finish(start(recipe, checkpoint=checkpoint, resume=True))
+    assert not seen
     assert result.reason == "no improvement"
 
 

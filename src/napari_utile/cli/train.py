@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,11 +177,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _print_plan(tuning, images)
         return 0
-    result = _train(tuning, arguments)
-    references = Run(reference_steps(result, tuning.compute)).result
-    if said := reference_sentence(references):
-        print(said)
-    return _keep(with_references(result, references), arguments)
+    checkpoint = _checkpoint(arguments.output)
+    training = Run(tuning.steps(checkpoint, resume=arguments.resume))
+    with _kept_until_written(checkpoint, training, tuning):
+        result = _train(training, arguments)
+        references = Run(reference_steps(result, tuning.compute)).result
+        if said := reference_sentence(references):
+            print(said)
+        return _keep(with_references(result, references), arguments)
 
 
 def _say_channels(images: Sequence[AnnotatedImage], params: FineTuneParams, needed: int) -> None:
@@ -227,6 +230,24 @@ def _kept_in(checkpoint: Path) -> str:
     return f"{checkpoint} holds {counted(steps_of(checkpoint), 'step')} of an interrupted training"
 
 
+@contextlib.contextmanager
+def _kept_until_written(
+    checkpoint: Path, training: "Run[TrainStep, FineTuned]", tuning: "FineTuning"
+) -> Iterator[None]:
+    """Delete the checkpoint once the model is judged and written; say where it is where that does not come about."""
+    try:
+        yield
+    except BaseException:
+        try:
+            training.close()  # with its checkpoint
+        finally:
+            # without a step it may be another training's, which was refused
+            if tuning.run.progress.step and checkpoint.is_file():
+                print(f"{_kept_in(checkpoint)}; --resume continues it.", file=sys.stderr)
+        raise
+    checkpoint.unlink(missing_ok=True)
+
+
 def _best_base(images: list[AnnotatedImage], params: FineTuneParams) -> Model:
     """Choose the model that finds the annotated cells best as it is, and say which."""
     from napari_utile.engine.training.bases import rank_bases
@@ -267,26 +288,19 @@ def _base(arguments: argparse.Namespace, seed: int) -> Model:
     return model
 
 
-def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
-    checkpoint = _checkpoint(arguments.output)
-    run = Run(tuning.steps(checkpoint, resume=arguments.resume))
+def _train(training: "Run[TrainStep, FineTuned]", arguments: argparse.Namespace) -> "FineTuned":
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(tqdm(total=1000, disable=True if arguments.quiet else None, bar_format=BAR))
         stopped = stack.enter_context(stopped_by_signals())
-        for step in run:
+        for step in training:
             bar.update(round(1000 * step.spent) - bar.n)
             bar.set_postfix_str(f"step {step.step}, loss {step.loss:.3f}")
-            try:
-                _write_line(arguments.log, step)
-            except UtileError:
-                run.close()  # with its checkpoint
-                raise
+            _write_line(arguments.log, step)
             if stopped():
-                run.close()
-                print(f"{_kept_in(checkpoint)}; --resume continues it.", file=sys.stderr)
                 raise KeyboardInterrupt
-    checkpoint.unlink(missing_ok=True)
-    return run.result
+        if stopped():  # while it was judged
+            raise KeyboardInterrupt
+    return training.result
 
 
 def _write_line(log: str | None, step: "TrainStep") -> None:

@@ -228,10 +228,7 @@ class TrainingRun:
         scores = (validation.loss, validation.overlap) if validation else (None, None)
         progress.history.append([progress.step, loss, plain, *scores])
         spent = self.budget.spent(progress.step, progress.seconds)
-        if spent >= 1:
-            self.reason = "budget"
-        elif self.recipe.patience and progress.stale >= self.recipe.patience:
-            self.reason = "no improvement"
+        self.reason = progress.why_ended(self.budget, self.recipe.patience)
         return TrainStep(
             progress.step, loss, plain, rate, progress.seconds, spent, validation, best, not finite
         )
@@ -371,8 +368,7 @@ class TrainingRun:
         self.progress, weights = read_checkpoint(path, self.identity, self.optimizer, self.device)
         self.network.load_state_dict(weights["network"])
         self.average, self.best = weights.get("average"), weights.get("best")
-        if self.budget.spent(self.progress.step, self.progress.seconds) >= 1:
-            self.reason = "budget"
+        self.reason = self.progress.why_ended(self.budget, self.recipe.patience)
 
     def close(self) -> None:
         """Leave the network ready for use, on the CPU, and give memory back."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.training.recipes import Budget
 
 KEY = "utile_training"
 Weights = dict[str, Tensor]
@@ -53,6 +54,12 @@ class RunState:
     best_loss: float = float("inf")
     stale: int = 0
     history: list[list[Any]] = field(default_factory=list)
+
+    def why_ended(self, budget: Budget, patience: int) -> str:
+        """Say why no step follows, of a run that may go on for `patience` validations that are none better."""
+        if budget.spent(self.step, self.seconds) >= 1:
+            return "budget"
+        return "no improvement" if patience and self.stale >= patience else ""
 
 
 def copy_weights(network: nn.Module) -> Weights:
