@@ -16,6 +16,7 @@ from napari_utile.engine.models.outputs import ModelClass
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
 from napari_utile.engine.steps import Run
+from napari_utile.engine.training import reference
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.bases import rank_bases
 from napari_utile.engine.training.data import (
@@ -136,6 +137,31 @@ def test_a_second_fine_tuning_is_judged_by_its_own_network(learnt: FineTuned) ->
     again = predictions(poor.model, poor.held_out, choose_compute("cpu"))
     params = InstanceParams(**poor.model.card.instances)
     assert score(again, poor.held_out, params) == poor.after
+
+
+def test_a_model_in_memory_is_trained_further_as_one_from_a_file(learnt: FineTuned, tmp_path: Path) -> None:
+    image, labels = pair(3)
+    saved = save_model(learnt.model.card, learnt.model.network, tmp_path / "discs.safetensors")
+    cards = [
+        fine_tune([image], [labels], model, recipe=RECIPE, steps=2, device="cpu").model.card
+        for model in (learnt.model, saved)
+    ]
+    assert cards[0] == cards[1]
+    assert cards[0].title == "discs, fine-tuned"
+    assert cards[0].description == "discs, trained further on 1 image."
+    assert cards[0].training["base"]["name"] == "discs"
+    assert not learnt.base.has_learnt
+
+
+def test_what_a_model_in_memory_lost_elsewhere_is_scored(learnt: FineTuned, monkeypatch) -> None:
+    image, labels = pair(7)
+    monkeypatch.setattr(
+        reference, "reference_images", lambda: (AnnotatedImage(plane_from_array(image), labels),)
+    )
+    compute = choose_compute("cpu", "auto")
+    again = dataclasses.replace(learnt, base=learnt.model)
+    assert Run(reference.reference_steps(again, compute)).result
+    assert not Run(reference.reference_steps(learnt, compute)).result
 
 
 @pytest.mark.parametrize(

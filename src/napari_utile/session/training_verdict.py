@@ -38,7 +38,7 @@ def verdict_of(result: FineTuneResult, stay: str = "") -> str:
     base = _name(result)
     elsewhere = reference_sentence(result.references)
     other = ""
-    if stay and result.tuned.base.path is not None:
+    if stay and result.tuned.base.has_learnt:
         other = (
             f"Before is “{base}”, from which this training started. “{stay}” is not compared: it may have learnt "
             "from these very cells."
@@ -89,4 +89,4 @@ def choices_of(result: FineTuneResult, version: int = 1, stay: str = "") -> tupl
 
 def _name(result: FineTuneResult) -> str:
     base = result.tuned.base
-    return base.card.title or base.card.name if base.path is not None else "no model"
+    return base.card.title or base.card.name if base.has_learnt else "no model"

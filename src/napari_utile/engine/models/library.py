@@ -42,6 +42,11 @@ class Model:
     fingerprint: str
     path: Path | None = None
 
+    @property
+    def has_learnt(self) -> bool:
+        """Whether somebody trained it, as files are taken to be; else its weights are random."""
+        return self.path is not None or bool(self.card.training)
+
 
 def load_model(name: str | Path = "nuclei") -> Model:
     """Load a model by name, or from a file.

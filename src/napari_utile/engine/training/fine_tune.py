@@ -176,7 +176,7 @@ class FineTuning:
         params = params or FineTuneParams()
         self.base, self.params, self.name, self.training_set = base, params, name, training_set
         self.recipe = (recipe or RECIPES[params.recipe]).suited(base.card)
-        if base.path is None and not base.card.training:  # of random weights nothing is worth keeping
+        if not base.has_learnt:  # of random weights nothing is worth keeping
             self.recipe = replace(self.recipe, keep=0.0)
         self.compute = choose_compute(params.device, params.precision)
         asked = self.recipe.precision if params.precision == "auto" else params.precision
@@ -263,15 +263,14 @@ class FineTuning:
         return InstanceParams(**self.base.card.instances).resized(self.base.card.scale)
 
     def _card(self, instances: dict[str, Any], training: dict[str, Any]) -> ModelCard:
-        base = self.base.card
-        images = counted(len(self.data), "image")
-        taught = f"{base.title or base.name}, trained further on {images}."
+        base, further = self.base.card, self.base.has_learnt
+        images, called = counted(len(self.data), "image"), base.title or base.name
         return replace(
             self.start.card,
             name=self.name,
-            title=f"{base.title or base.name}, fine-tuned" if self.base.path else self.name,
-            description=taught if self.base.path else f"Trained on {images}.",
-            data=base.data if self.base.path else (),
+            title=f"{called}, fine-tuned" if further else self.name,
+            description=f"{called}, trained further on {images}." if further else f"Trained on {images}.",
+            data=base.data,
             object_diameter=round(self.diameter * self.scale, 1) if self.diameter else base.object_diameter,
             pixel_size=None,
             scale=self.scale,
@@ -281,8 +280,8 @@ class FineTuning:
             specialists=(),  # those of the base do not know what this network learnt
             teaching=False,
             training={
-                "base": {"name": base.name, "fingerprint": self.base.fingerprint} if self.base.path else None,
-                "continued": _origin_alone(base) if self.base.path else None,
+                "base": {"name": base.name, "fingerprint": self.base.fingerprint} if further else None,
+                "continued": _origin_alone(base),
                 "set": self.training_set,
                 "date": time.strftime("%Y-%m-%d"),
                 "data": self.data,

@@ -56,7 +56,7 @@ def reference_steps(tuned: FineTuned, compute: Compute) -> Generator[None, None,
 
     Nothing is scored where the base was a network with random weights, which had nothing to lose.
     """
-    if tuned.base.path is None:
+    if not tuned.base.has_learnt:
         return ()
     found = []
     for image in reference_images():
