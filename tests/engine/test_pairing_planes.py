@@ -11,13 +11,14 @@ import xarray
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile import evaluate
+from napari_utile import evaluate, fine_tune, grow_seeds
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.label_planes import index_in_image, labels_of, whole_numbers
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.training.fine_tune import new_model
 
 CELL = np.zeros((20, 24), np.uint16)
 CELL[5:12, 6:15] = 3
@@ -171,6 +172,25 @@ def test_what_looks_like_a_mask_or_lacks_a_background_is_said(
         return
     with pytest.warns(UtileWarning, match=rf"labels\.tif .*{words}.*an id of its own"):
         assert main([command, str(path), *more]) == 0
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_functions_say_what_looks_like_a_mask_as_commands_do(tmp_path: Path, from_file: bool) -> None:
+    mask = PIECES * np.uint8(255)
+    tifffile.imwrite(tmp_path / "mask.tif", mask, photometric="minisblack")
+    given = tmp_path / "mask.tif" if from_file else mask
+    name = r"mask\.tif" if from_file else "label image 2"
+    start = new_model("small", width=2, depth=1)
+    with pytest.warns(UtileWarning, match=f"{name} holds 1 id in 3 separate pieces"):
+        fine_tune([PIECES, PIECES], [CELLS, given], start, steps=1, held_out=0, device="cpu")
+    name = r"mask\.tif" if from_file else "the seed image"
+    with pytest.warns(UtileWarning, match=f"{name} holds 1 id in 3 separate pieces"):
+        grow_seeds(PIECES, given)
+
+
+def test_planes_of_labels_are_counted_where_one_is_taken() -> None:
+    with pytest.raises(UtileError, match="There are 2 planes in the seed image: give those of one plane"):
+        grow_seeds(PIECES, np.stack([CELLS, CELLS]))
 
 
 def test_scored_planes_of_other_names_pair_by_order_and_others_not(tmp_path: Path, capsys) -> None:

@@ -178,7 +178,7 @@ def grow_seeds(
             raise UtileError(f"The option {name!r} is not for cells from seeds.")
         if model is None:
             raise UtileError(f"The option {name!r} needs a model.")
-    ids = labels_of_one_plane(seeds, "the seeds")
+    ids = labels_of_one_plane(seeds, "the seed image")
     selection = Selection.of(axes, series, z, t, project)
     image = image if isinstance(image, ImagePlane) else planes_of(image, selection)
     plane = plane_of(image, selection)

@@ -52,20 +52,6 @@ def refuse_empty(labels: Any, what: str) -> None:
         raise UtileError(f"There are no pixels in {what}, an array of the shape {tuple(labels.shape)}.")
 
 
-def labels_of_one_plane(labels: Any, what: str = "the labels") -> Labels:
-    """Read the labels (Y, X) of an image of one plane, from a file or an array.
-
-    Raises
-    ------
-    UtileError
-        If there are several planes, or they hold no labels.
-    """
-    planes = [plane for _, plane in labels_of(label_image(labels, what=what))]
-    if len(planes) != 1:
-        raise UtileError(f"{what[0].upper()}{what[1:]} have {len(planes)} planes: give those of one plane.")
-    return planes[0]
-
-
 def read_labels(
     labels: Any, axes: str | None = None, what: str = "the labels", background: int | None = None
 ) -> ImageFile:
@@ -95,6 +81,20 @@ def read_labels(
     if doubt := doubt_of(plane if background is None else plane * (plane != background) for plane in seen):
         warn(f"{file.path.name} {doubt}")
     return file
+
+
+def labels_of_one_plane(labels: Any, what: str) -> Labels:
+    """Read the labels (Y, X) of an image of one plane, from a file or an array; what is in doubt is said.
+
+    Raises
+    ------
+    UtileError
+        If there are several planes, or they hold no labels.
+    """
+    planes = [plane for _, plane in labels_of(read_labels(labels, what=what))]
+    if len(planes) != 1:
+        raise UtileError(f"There are {len(planes)} planes in {what}: give those of one plane.")
+    return planes[0]
 
 
 def doubt_of(planes: Iterable[Labels]) -> str:

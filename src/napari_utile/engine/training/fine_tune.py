@@ -377,8 +377,8 @@ def fine_tune(
     if len(given) != len(truths):
         raise UtileError(f"Given: {counted(len(given), 'image')} and {counted(len(truths), 'label image')}.")
     pairs = [
-        AnnotatedImage(plane_of(image), labels_of_one_plane(truth))
-        for image, truth in zip(given, truths, strict=True)
+        AnnotatedImage(plane_of(image), labels_of_one_plane(truth, f"label image {number}"))
+        for number, (image, truth) in enumerate(zip(given, truths, strict=True), 1)
     ]
     base = model if isinstance(model, Model) else load_model(model)
     return Run(FineTuning(pairs, base, chosen, recipe=recipe, name=name).steps()).result
