@@ -133,7 +133,7 @@ def test_what_is_no_array_is_one_sentence(image: object) -> None:
         (lambda: fine_tune(IMAGE, LABELS), "given as a list, also a single one"),
         (lambda: fine_tune("a.tif", "b.tif"), "given as a list, also a single one"),
         (lambda: fine_tune([IMAGE], [LABELS], minuts=3), "did you mean 'minutes'"),
-        (lambda: fine_tune([IMAGE], [LABELS, LABELS]), "1 images and 2 label images"),
+        (lambda: fine_tune([IMAGE], [LABELS, LABELS]), "1 image and 2 label images"),
         (lambda: measure(LABELS, LABELS.astype(complex)), "real numbers, got complex128"),
         (lambda: measure(LABELS, pixel_size="0.5"), "two positive numbers, height and width; got '0.5'"),
         (lambda: measure(LABELS, pixel_size=(1, 1), unit=3), "must be a text such as 'µm', got int"),
