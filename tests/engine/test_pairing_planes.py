@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from napari_utile import evaluate, fine_tune, grow_seeds
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError, UtileWarning
+from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.label_planes import index_in_image, labels_of, whole_numbers
-from napari_utile.engine.files.label_reading import read_labels
+from napari_utile.engine.files.label_reading import label_image, read_labels
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.training.fine_tune import new_model
 
@@ -226,6 +227,83 @@ def test_every_plane_of_a_stack_is_trained_on_with_its_own_labels(tmp_path: Path
     assert main(words) == 0
     said = capsys.readouterr().out
     assert all(f"a z{number}: 20 x 60 pixels, 1 cell," in said for number in range(3))
+
+
+Y, X = np.mgrid[:48, :72]
+DISCS = ((Y // 24) * 3 + X // 24 + 1) * ((Y % 24 - 12) ** 2 + (X % 24 - 12) ** 2 < 64).astype(np.uint16)
+PLANES = np.stack([np.roll(DISCS, plane, 1) for plane in range(3)])
+
+
+def as_colours(path: Path, stack: np.ndarray) -> Path:
+    """Write three planes as tifffile does where it is told nothing: as colours stored as planes."""
+    tifffile.imwrite(path, stack, photometric="rgb", planarconfig="separate")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        ("train", ["--width", "4", "--dry-run"]),
+        ("fit", ["--model", "cells"]),
+        ("fit", ["--model", "cells", "--z", "1"]),
+        ("segment", []),
+        ("segment", ["--z", "1"]),
+        ("store", []),
+        ("store", ["--z", "1"]),
+    ],
+)
+def test_named_axes_of_an_image_are_those_of_its_labels_too(
+    tmp_path: Path, capsys, command: str, more: list[str]
+) -> None:
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    labels = as_colours(folder / "a_labels.tif", PLANES)
+    image = as_colours(tmp_path / "a.tif", (PLANES > 0) * np.uint16(400) + np.uint16(20))
+    words = {
+        "train": [
+            "train",
+            "--images",
+            image,
+            "--labels",
+            labels,
+            "-o",
+            tmp_path / "m.safetensors",
+            "--quiet",
+        ],
+        "fit": ["fit", image, "--labels", labels, "-o", tmp_path / "found.json"],
+        "segment": ["segment", image, "--seeds", labels, "-o", tmp_path / "out", "--quiet"],
+        "store": ["segment", image, "--seeds", labels, "-o", tmp_path / "a.zarr", "--quiet"],
+    }[command]
+    assert main([*map(str, words), "--axes", "ZYX", *more]) == 0
+    assert "--axes" not in capsys.readouterr().err
+    if command == "segment":
+        recipe = tmp_path / "out" / "a_recipe.json"
+        assert main(["replay", str(recipe), "--quiet"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "asked", "axes"),
+    [
+        ((3, 20, 30), None, "ZYX", "ZYX"),
+        ((3, 20, 30), None, "ZCYX", "ZYX"),
+        ((3, 20, 30), "TYX", "ZYX", "ZYX"),
+        ((3, 20, 20), "ZYX", "ZXY", "ZYX"),  # the file knows better
+        ((3, 30, 20), None, "ZXY", "ZXY"),
+        ((3, 20, 30), None, "ZXY", "TYX"),  # of other pixels: as it would be read alone
+        ((20, 30), None, "ZYX", "YX"),
+        ((20, 30), None, "CYX", "YX"),
+        ((5, 20, 30), None, "ZYX", "TYX"),
+    ],
+)
+def test_axes_are_taken_from_the_image_where_labels_then_pair_with_it(
+    tmp_path: Path, shape, names, asked, axes
+) -> None:
+    labels = write(tmp_path / "labels.tif", np.zeros(shape, np.uint8), names)
+    width = 20 if shape[-2:] == (20, 20) else 30
+    sizes = {"Z": 3, "C": 2, "Y": 20, "X": width}
+    image = ImageFile(np.zeros([sizes[each] for each in asked]), asked, None, None, Path("image.tif"))
+    planes = SelectedPlanes(image, Selection(axes=asked))
+    assert label_image(labels, planes=planes).axes == axes
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", ">i4", "int64", "uint64", "float16", ">f4", "float64"])

@@ -93,7 +93,7 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[
         chosen = SelectedPlanes(open_selected(pair.first, selection), selection)
         # Painted classes are no ids: that each has many pieces is as it should be.
         reading = label_image if arguments.classes else partial(read_labels, background=arguments.background)
-        truth = reading(pair.second)
+        truth = reading(pair.second, planes=chosen)
         if said := pairing_in_words(truth, chosen):
             print(said, file=sys.stderr)
         if kind == "boxes" and len(chosen) > 1:

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked = arguments.model
     names = [asked, *card_of(asked).left_to] if asked else candidates()
     best = None
-    given_cells = read_labels(arguments.labels)
+    given_cells = read_labels(arguments.labels, planes=planes)
     if said := pairing_in_words(given_cells, planes):
         print(said, file=sys.stderr)
     for _, _, plane, labels in planes_with_labels(planes, given_cells):

@@ -154,8 +154,8 @@ def _grow_file(
     beside = [CELLS] if arguments.measurements else []
     target = Path(f"{start}{LABELS}")
     check_labels(target, each.path, inputs, beside, overwrite=arguments.overwrite)
-    seeds_file = read_labels(seeds_path)
     planes, folder = SelectedPlanes(image, each.selection), Path(start).parent
+    seeds_file = read_labels(seeds_path, planes=planes)
     if paired := pairing_in_words(seeds_file, planes):
         print(paired, file=sys.stderr)
     largest = max((int(each.max(initial=0)) for _, each in labels_of(seeds_file)), default=0)

@@ -1,6 +1,7 @@
 """One reading of label images, from files and arrays; what looks like something else than ids of cells is said."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.names import as_path
 from napari_utile.engine.files.unfinished import is_store, refuse_unfinished
 from napari_utile.engine.planes.arrays import as_label_array
-from napari_utile.engine.planes.naming import asked_axes, name_axes
+from napari_utile.engine.planes.naming import asked_axes, checked_letters, name_axes
+from napari_utile.engine.planes.selection import SelectedPlanes
 
 _CELLS = "labels/cells"
 """Where the cells of a store lie."""
@@ -27,7 +29,9 @@ _MOST = 0.5
 _REMEDY = "give every cell an id of its own, and 0 to the background"
 
 
-def label_image(labels: Any, axes: str | None = None, what: str = "the labels") -> ImageFile:
+def label_image(
+    labels: Any, axes: str | None = None, what: str = "the labels", planes: SelectedPlanes | None = None
+) -> ImageFile:
     """Read a label image, or a mask; of a store of this program its cells. See `read_labels`."""
     if isinstance(labels, ImageFile):
         return replace(labels, axes=asked_axes(axes, labels.data.shape, what)) if axes else labels
@@ -35,8 +39,7 @@ def label_image(labels: Any, axes: str | None = None, what: str = "the labels") 
         path = as_path(labels, "labels")
         if is_store(path):
             refuse_unfinished(path)
-            return replace(read_image(path / _CELLS, as_labels=True, axes=axes), path=path)
-        image = read_image(path, as_labels=True, axes=axes)
+        image = _read(path, axes) if axes or planes is None else _read_beside(path, planes)
         if image.notes:
             warn(f"{image.shown_name}: {', '.join(image.notes)}")
         return image
@@ -46,6 +49,34 @@ def label_image(labels: Any, axes: str | None = None, what: str = "the labels") 
     return ImageFile(array, named, None, None, Path(what))
 
 
+def _read(path: Path, axes: str | None) -> ImageFile:
+    if is_store(path):
+        return replace(read_image(path / _CELLS, as_labels=True, axes=axes), path=path)
+    return read_image(path, as_labels=True, axes=axes)
+
+
+def _read_beside(path: Path, planes: SelectedPlanes) -> ImageFile:
+    """Read labels by the axes that a person named of their image, where those and not their own pair with it."""
+    if planes.selection.axes is not None:
+        asked = [axis for axis in checked_letters(planes.selection.axes) if axis not in "CS"]
+        taken = [axis for axis in asked if axis in f"{planes.stacked}YX"]
+        for named in (None, "".join(asked), "".join(taken)):
+            with suppress(UtileError):  # the axes are not those of such a file
+                image = _read(path, named)
+                if _pairs_by_name(image, planes):
+                    return image
+    return _read(path, None)
+
+
+def _pairs_by_name(labels: ImageFile, planes: SelectedPlanes) -> bool:
+    """Whether labels have the pixels of an image, and its planes or those that were selected, by the same names."""
+    ours, image = (dict(zip(each.axes, each.data.shape, strict=True)) for each in (labels, planes.image))
+    stacks = planes.sliders, dict(zip(planes.stacked, planes.sizes, strict=True))
+    return {axis: size for axis, size in ours.items() if size > 1 or axis in "YX"} in [
+        {**stack, "Y": image["Y"], "X": image["X"]} for stack in stacks
+    ]
+
+
 def refuse_empty(labels: Any, what: str) -> None:
     """Refuse an array without a pixel."""
     if 0 in labels.shape:
@@ -53,7 +84,11 @@ def refuse_empty(labels: Any, what: str) -> None:
 
 
 def read_labels(
-    labels: Any, axes: str | None = None, what: str = "the labels", background: int | None = None
+    labels: Any,
+    axes: str | None = None,
+    what: str = "the labels",
+    background: int | None = None,
+    planes: SelectedPlanes | None = None,
 ) -> ImageFile:
     """Read a label image, and warn where it looks like a mask, a map of classes or one without background.
 
@@ -66,6 +101,9 @@ def read_labels(
         What an array is called in messages.
     background : int, optional
         An id that marks background, as in labels that are painted in part.
+    planes : SelectedPlanes, optional
+        Of the image that they belong to. Where a person named its axes, those name the labels' as well if these do
+        not pair with the image by names of their own.
 
     Returns
     -------
@@ -76,7 +114,7 @@ def read_labels(
     UtileError
         If the file cannot be read, or holds no label image.
     """
-    file = label_image(labels, axes, what)
+    file = label_image(labels, axes, what, planes)
     seen = (plane for _, plane in labels_of(file, most=_SEEN))
     if doubt := doubt_of(plane if background is None else plane * (plane != background) for plane in seen):
         warn(f"{file.path.name} {doubt}")

@@ -1,8 +1,8 @@
 """Grow the cells of a recipe from their seeds again, and compare."""
 
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.label_planes import planes_with_labels
+from napari_utile.engine.files.label_reading import label_image
 from napari_utile.engine.grow import grow_steps
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.models.library import Model
@@ -21,9 +21,9 @@ def difference_of_grown(recipe: GrownRecipe, image: ImageFile, model: Model | No
     """
     if model is not None and model.fingerprint != recipe.fingerprint:
         return f"The model {model.card.name} is not that of the recipe."
-    seeds_file = read_image(recipe.seeds, as_labels=True)
     records = {tuple(sorted(plane.index.items())): plane for plane in recipe.planes}
     planes = SelectedPlanes(image, recipe.selection)
+    seeds_file = label_image(recipe.seeds, planes=planes)
     limits = None if model is None else limits_of_stack(planes.measured_on(), recipe.params, model.card)
     for _, index, plane, seeds in planes_with_labels(planes, seeds_file):
         steps = grow_steps(

@@ -49,7 +49,7 @@ def seed_planes(path: str | Path, planes: SelectedPlanes) -> list[ImagePlane]:
     UtileError
         If they do not pair with the planes.
     """
-    found = label_planes_on(planes, label_image(path, what="the seeds"))
+    found = label_planes_on(planes, label_image(path, what="the seeds", planes=planes))
     for seeds, (_, plane) in zip(found, planes, strict=True):
         refuse_other_shape(seeds.shape, plane)
     return found
