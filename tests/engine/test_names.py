@@ -148,6 +148,23 @@ def test_names_that_would_fit_twice_are_not_paired(tmp_path: Path) -> None:
     assert {path.name for path in pairing.first_alone} == {"mask_1.tif", "seg_1.tif"}
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("first", "second"), ("first/*", "second"), ("first/*.tif", "second/*.tif"), ("first/a.tif", "second")],
+)
+def test_only_two_named_files_are_paired_whatever_they_are_called(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    for name in ("first/a.tif", "second/b_labels.tif"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    pairing = pair_files(tmp_path / first, tmp_path / second)
+    assert not pairing.pairs
+    assert [path.name for path in (*pairing.first_alone, *pairing.second_alone)] == ["a.tif", "b_labels.tif"]
+    pairing = pair_files(tmp_path / "first" / "a.tif", tmp_path / "second" / "b_labels.tif")
+    assert [(pair.first.name, pair.second.name) for pair in pairing.pairs] == [("a.tif", "b_labels.tif")]
+
+
 def test_images_and_labels_told_apart_by_beginnings_in_one_folder(tmp_path: Path) -> None:
     make(tmp_path, "img_0.tif", "mask_0.tif", "img_1.tif", "mask_1.tif")
     pairing = pair_files(tmp_path, tmp_path, "prediction", "image")

@@ -76,7 +76,10 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[
     for path in pairing.second_alone:
         print(f"{path}: there is no image with this name; left out", file=sys.stderr)
     if not pairing.pairs:
-        raise UtileError(f"No image in {images} has the name of a label image in {labels}.")
+        raise UtileError(
+            f"No image in {images} has the name of a label image in {labels}: call them alike, or give "
+            "the two files."
+        )
     kind = arguments.annotation or ("boxes" if arguments.boxes else "dense")
     if (kind == "boxes") != bool(arguments.boxes):
         raise UtileError("--annotation boxes and --boxes belong together.")

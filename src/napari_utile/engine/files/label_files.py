@@ -89,15 +89,15 @@ def pair_files(
 ) -> Pairing:
     """Pair two files, or the files of two folders or patterns by their names.
 
-    Two single files are paired whatever they are called. Else names must be equal, up to suffixes of the file type and
-    endings such as ``_labels`` or ``_masks``; what has no partner then is paired where it has one without regard to
-    capitals, or to beginnings such as ``mask_``, ``img_`` and those of the Cell Tracking Challenge (``t000``,
-    ``mask000``, ``man_seg000``). Where a folder holds several files with the same name,
-    as `utile segment` writes them, the one that is meant is taken and the others are ignored: of a prediction
-    ``cells_labels.tif`` before ``cells_mask.tif`` before ``cells.tif``, of a reference ``cells_truth.tif``
-    before these, of an image ``cells.tif``. Probabilities are not labels. Results of a plate, which lie in folders of
-    its wells, are paired with its fields, and with each other, by plate, well and field. Labels of several images of
-    one file, ``file_image_labels.tif``, are paired with these.
+    Two files that are given themselves are paired whatever they are called. Else names must be equal, up to suffixes
+    of the file type and endings such as ``_labels`` or ``_masks``; what has no partner then is paired where it has
+    one without regard to capitals, or to beginnings such as ``mask_``, ``img_`` and those of the Cell Tracking
+    Challenge (``t000``, ``mask000``, ``man_seg000``). Where a folder holds several files with the same name, as
+    `utile segment` writes them, the one that is meant is taken and the others are ignored: of a prediction
+    ``cells_labels.tif`` before ``cells_mask.tif`` before ``cells.tif``, of a reference ``cells_truth.tif`` before
+    these, of an image ``cells.tif``. Probabilities are not labels. Results of a plate, which lie in folders of its
+    wells, are paired with its fields, and with each other, by plate, well and field. Labels of several images of one
+    file, ``file_image_labels.tif``, are paired with these.
 
     Parameters
     ----------
@@ -112,13 +112,10 @@ def pair_files(
         If one side does not exist or holds no image, or two files of one side are equally good.
     """
     ours, theirs, aside = _both_sides(first, second)
-    if _are_two(ours, theirs):
+    if _is_file(first) and _is_file(second) and _are_two(ours, theirs):
         return Pairing((_pair(theirs[0].name, ours[0], theirs[0]),), (), (), aside)
     (one, beside_one), (other, beside_other) = _by_name(ours, first_is), _by_name(theirs, second_is)
     ignored = aside + beside_one + beside_other
-    if _are_two([*one.values()], [*other.values()]):
-        (left,), ((name, right),) = one.values(), other.items()
-        return Pairing((_pair(name, left, right),), (), (), ignored)
     one, other = (
         _with_series(one, other) if first_is == "image" else one,
         _with_series(other, one) if second_is == "image" else other,
@@ -136,8 +133,13 @@ def _pair(name: str, one: _Named, other: _Named) -> FilePair:
     return FilePair(name, one.path, other.path, one.field or other.field, one.series or other.series)
 
 
+def _is_file(item: str | Path) -> bool:
+    path = as_path(item)
+    return os.path.isfile(path) or is_zarr(path)
+
+
 def _are_two(ours: Sequence[_Named], theirs: Sequence[_Named]) -> bool:
-    """Say whether there is one file on each side, not both called by their wells: a pair whatever they are called."""
+    """Say whether there is one image on each side, not both called by their wells."""
     every = (*ours, *theirs)
     return len(ours) == len(theirs) == 1 and not all("/" in each.name for each in every)
 
