@@ -17,6 +17,7 @@ from napari_utile.engine.models import catalogue
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.training.recipes import RECIPES
+from napari_utile.engine.training.sets import find_set
 
 
 @pytest.fixture(autouse=True)
@@ -292,6 +293,19 @@ def test_folders_of_the_cell_tracking_challenge_are_paired_as_they_are_downloade
     written = capsys.readouterr()
     assert written.out.count("16 cells") == 2
     assert "t002.tif: there are no labels with this name" in written.err
+    for frame in (0, 1):
+        assert f"t{frame:03d}: 64 x 64 pixels, 16 cells" in written.out
+    assert main(["train", *given, *small(pairs, "--set", "nuclei", "--steps", "1")]) == 0
+    data = read_card(pairs / "discs.safetensors").training["data"]
+    assert [each["name"] for each in data] == ["t000", "t001"]
+    assert [each.plane.name for each in find_set("nuclei").read()] == ["t000", "t001"]
+
+
+def test_an_image_is_called_as_its_file_where_labels_do_not_fit_it(pairs: Path, capsys) -> None:
+    tifffile.imwrite(pairs / "mine.tif", np.eye(5, 6, dtype=np.uint8))
+    given = ["--images", str(pairs / "images" / "field0.tif"), "--labels", str(pairs / "mine.tif")]
+    assert main(["train", *given, *small(pairs)]) == 1
+    assert "field0 has 64 x 64 pixels, its labels 5 x 6" in capsys.readouterr().err
 
 
 def test_annotation_counts_only_inside_the_boxes_of_each_image(pairs: Path, capsys) -> None:

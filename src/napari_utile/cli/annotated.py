@@ -69,11 +69,11 @@ def _refuse_of_labels(arguments: argparse.Namespace) -> None:
 
 def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[AnnotatedImage]:
     """Read all pairs; say which files found no partner."""
-    pairing = pair_files(images, labels, first_is="image")
-    for path in pairing.first_alone:
+    pairing = pair_files(labels, images, first_is="reference", second_is="image")
+    for path in pairing.second_alone:
         print(f"{path}: there are no labels with this name; left out", file=sys.stderr)
     say_left_out("ignored", pairing.ignored)
-    for path in pairing.second_alone:
+    for path in pairing.first_alone:
         print(f"{path}: there is no image with this name; left out", file=sys.stderr)
     if not pairing.pairs:
         raise UtileError(
@@ -90,17 +90,17 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[
     pairs = []
     for pair in pairing.pairs:
         if kind == "boxes" and pair.name not in boxes:
-            print(f"{pair.first}: there are no boxes with this name; left out", file=sys.stderr)
+            print(f"{pair.second}: there are no boxes with this name; left out", file=sys.stderr)
             continue
         selection = Selection(**{"series": pair.series, **given(arguments, Selection)})
-        chosen = SelectedPlanes(open_selected(pair.first, selection), selection)
+        chosen = SelectedPlanes(open_selected(pair.second, selection), selection)
         # Painted classes are no ids: that each has many pieces is as it should be.
         reading = label_image if arguments.classes else partial(read_labels, background=arguments.background)
-        truth = reading(pair.second, planes=chosen)
+        truth = reading(pair.first, planes=chosen)
         if said := pairing_in_words(truth, chosen):
             print(said, file=sys.stderr)
         if kind == "boxes" and len(chosen) > 1:
-            raise UtileError(f"{pair.first.name} has {len(chosen)} planes; boxes belong to one: choose it.")
+            raise UtileError(f"{pair.second.name} has {len(chosen)} planes; boxes belong to one: choose it.")
         for _, index, plane, painted in planes_with_labels(chosen, truth):
             drawn = read_boxes(boxes[pair.name], plane.shape) if kind == "boxes" else ()
             annotation = Annotation(kind, background=arguments.background, boxes=drawn, rim=arguments.rim)
