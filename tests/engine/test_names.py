@@ -165,6 +165,48 @@ def test_only_two_named_files_are_paired_whatever_they_are_called(
     assert [(pair.first.name, pair.second.name) for pair in pairing.pairs] == [("a.tif", "b_labels.tif")]
 
 
+def test_files_of_equal_names_are_told_apart_and_none_need_be_lost(tmp_path: Path) -> None:
+    for name in ("mon/in/img1.tif", "tue/in/img1.tif", "labels/img1.tif"):
+        make(tmp_path, name)
+    with pytest.raises(UtileError) as told:
+        pair_files(tmp_path / "labels", tmp_path / "*" / "in" / "*", "prediction", "image")
+    said = str(told.value).replace(os.sep, "/")
+    assert said.startswith("mon/in/img1.tif and tue/in/img1.tif are both images called img1: ")
+    assert "give one folder at a time" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (("img1.png", "img1.tif"), "*.png"),
+        (("img1.ome.tif", "img1.tif"), "*.ome.tif"),
+        (("img1_labels.tif", "img1_pred.tif"), "*_labels.tif"),
+    ],
+)
+def test_of_files_alike_in_one_folder_a_pattern_says_which(tmp_path: Path, names, pattern: str) -> None:
+    one, other = make(tmp_path, *names)
+    with pytest.raises(UtileError) as told:
+        pair_files(tmp_path, one)
+    assert str(told.value).startswith(f"{one.name} and {other.name} are both labels of img1: ")
+    assert f"by a pattern, such as '{pattern}'" in str(told.value)
+    assert find_images([tmp_path / pattern]) == [one]
+
+
+def test_a_folder_whose_images_lie_below_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UtileError, match=r"no image in the folder .*\(looked for \.tif"):
+        find_images([tmp_path])
+    for name in ("a/notes.txt", ".hidden/x.tif", "b/in/img1.tif", "c/img2.tif"):
+        make(tmp_path, name)
+    with pytest.raises(UtileError) as told:
+        find_images([tmp_path])
+    said, below = str(told.value), tmp_path / "b" / "in"
+    assert said.startswith(
+        f"There is no image in the folder {tmp_path} itself, but below it, such as in {below}: "
+    )
+    assert len(find_images([tmp_path / "**"])) == 2, "as the sentence says"
+    assert f"{tmp_path / '**'}" in said
+
+
 def test_images_and_labels_told_apart_by_beginnings_in_one_folder(tmp_path: Path) -> None:
     make(tmp_path, "img_0.tif", "mask_0.tif", "img_1.tif", "mask_1.tif")
     pairing = pair_files(tmp_path, tmp_path, "prediction", "image")

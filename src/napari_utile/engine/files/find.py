@@ -5,6 +5,8 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
@@ -13,6 +15,8 @@ from napari_utile.engine.files.ome_zarr import is_ome_image, is_zarr
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".zarr", ".nd2", ".czi", ".lif")
 """Suffixes taken from a folder; `read_image` itself goes by content."""
+_MOST_LOOKED_INTO = 200
+"""Folders below one without images that are looked into."""
 
 
 def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -53,7 +57,7 @@ def _images_of(item: str | os.PathLike[str]) -> list[Path]:
         return [path]
     if os.path.isdir(path):
         matches: Iterable[Path] = [path / name for name in _entries(path)]
-        complaint = f"There is no image in the folder {path} (looked for {', '.join(IMAGE_SUFFIXES)})."
+        complaint = ""
     elif glob.has_magic(str(path)):
         matches = _matching(path)
         complaint = f"No image matches {item}."
@@ -61,8 +65,20 @@ def _images_of(item: str | os.PathLike[str]) -> list[Path]:
         raise UtileError(_missing(path))
     images = sorted(filter(_looks_like_image, matches), key=_counting_order)
     if not images:
-        raise UtileError(complaint)
+        raise UtileError(complaint or _without_images(path))
     return images
+
+
+def _without_images(folder: Path) -> str:
+    """Say that there is no image in a folder, and where below it there are."""
+    with suppress(UtileError):  # a folder that cannot be read
+        for below in islice(_folders_below(folder), 1, _MOST_LOOKED_INTO):
+            if any(_looks_like_image(below / name) for name in _entries(below)):
+                return (
+                    f"There is no image in the folder {folder} itself, but below it, such as in {below}: give that "
+                    f"folder, or the pattern '{folder / '**'}' for all of them."
+                )
+    return f"There is no image in the folder {folder} (looked for {', '.join(IMAGE_SUFFIXES)})."
 
 
 def _missing(path: Path) -> str:

@@ -271,13 +271,21 @@ def _by_name(found: Sequence[_Named], kind: str) -> tuple[dict[str, _Named], tup
         chosen = [each for rank, each in group if rank == best]
         if len(chosen) > 1:
             what = "images called" if kind == "image" else "labels of"
-            raise UtileError(
-                f"{chosen[0].path.name} and {chosen[1].path.name} are both {what} {name}: keep one of them."
-            )
+            raise UtileError(_alike(chosen[0].path, chosen[1].path, f"{what} {name}"))
         named[name] = chosen[0]
     named = _of_kind(named, labels=kind != "image")
     kept = {each.path for each in named.values()}
     return named, tuple(each.path for each in found if each.path not in kept)
+
+
+def _alike(one: Path, other: Path, what: str) -> str:
+    """Say that two files are equally good for a name, by the parts of their paths that differ, and what helps."""
+    common = os.path.commonpath([one.parent, other.parent])
+    both = " and ".join(str(path.relative_to(common)) for path in (one, other))
+    if one.parent != other.parent:
+        return f"{both} are both {what}: give one folder at a time."
+    rest = max((path.name[len(name_and_ending(path)[0]) :] for path in (one, other)), key=len)
+    return f"{both} are both {what}: say which kind of file is meant by a pattern, such as '*{rest}'."
 
 
 def _of_kind(named: dict[str, _Named], *, labels: bool) -> dict[str, _Named]:
