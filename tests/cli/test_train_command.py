@@ -264,6 +264,23 @@ def test_a_dry_run_says_what_ends_first(pairs: Path, capsys, monkeypatch, budget
     assert re.search(rf"A step takes 1\.00 s .*: {said}", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("few", [False, True])
+def test_validation_images_are_not_called_held_out_tiles(pairs: Path, capsys, few: bool) -> None:
+    judge = pairs / "judge.tif"
+    labels = tifffile.imread(pairs / "labels" / "other.tif")
+    tifffile.imwrite(judge, np.where(labels < 3, labels, 0) if few else labels)
+    options = ["--validation-images", str(pairs / "images" / "field2.tif"), "--validation-labels", str(judge)]
+    assert utile("train", pairs, *small(pairs), *options, "--dry-run") == 0
+    planned = capsys.readouterr().out
+    assert utile("train", pairs, *small(pairs), *options) == 0
+    said = capsys.readouterr()
+    assert f"Validation images ({2 if few else 16} cells): AP at IoU 0.5 " in said.out
+    assert ("Too few cells in the validation images to say which is better: add images." in said.err) == few
+    assert "Judged on 1 validation image." in planned
+    assert "held" not in (planned + said.out + said.err).lower()
+    assert list(read_card(pairs / "discs.safetensors").metrics) == ["validation images"]
+
+
 def test_one_cell_is_one_cell(pairs: Path, capsys) -> None:
     path = pairs / "labels" / "field1_labels.tif"
     labels = tifffile.imread(path)

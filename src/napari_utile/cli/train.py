@@ -29,7 +29,7 @@ from napari_utile.engine.training.recipes import RECIPES
 from napari_utile.engine.training.stopping import stopped_by_signals
 from napari_utile.engine.weights.annotation import ANNOTATIONS
 from napari_utile.engine.weights.annotation_check import check_annotation
-from napari_utile.engine.words import counted
+from napari_utile.engine.words import capitalised, counted
 
 if TYPE_CHECKING:
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
@@ -329,16 +329,15 @@ def _line(step: "TrainStep") -> dict[str, Any]:
 def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
     if result.before is not None and result.after is not None:
         print(
-            f"Held-out tiles ({counted(result.after.objects, 'cell')}): AP at IoU 0.5 {result.before.ap50:.3f} before, "
-            f"{result.after.ap50:.3f} after; overlap {result.before.overlap:.3f} before, "
-            f"{result.after.overlap:.3f} after."
+            f"{capitalised(result.judged_on)} ({counted(result.after.objects, 'cell')}): "
+            f"AP at IoU 0.5 {result.before.ap50:.3f} before, {result.after.ap50:.3f} after; "
+            f"overlap {result.before.overlap:.3f} before, {result.after.overlap:.3f} after."
         )
         if result.after.classes is not None:
             print(f"Classes: {result.after.classes:.0%} of these cells get the right one.")
     if result.verdict == "few":
-        print(
-            "Too few held-out cells to say which is better: annotate more, or hold out more.", file=sys.stderr
-        )
+        more = "add images" if arguments.validation_images else "annotate more, or hold out more"
+        print(f"Too few cells in the {result.judged_on} to say which is better: {more}.", file=sys.stderr)
     if arguments.family is None and result.improved is False and not arguments.keep_worse:
         print("The model is not better than the one it started from: it was not written.", file=sys.stderr)
         return 1
@@ -372,7 +371,10 @@ def _print_plan(tuning: "FineTuning", images: list[AnnotatedImage]) -> None:
     gflop = 3 * recipe.batch * network.flops((size, size)) / 1e9  # the backward pass costs twice the forward
     budget = tuning.params.budget
     print(f"Cells of {diameter}; images are made {tuning.scale:g} times as large for the network.")
-    print(f"Held out: {held / max(held + kept, 1):.0%} of the annotated pixels.")
+    if tuning.judged_on == "validation images":
+        print(f"Judged on {counted(len(tuning.held_out), 'validation image')}.")
+    else:
+        print(f"Held out: {held / max(held + kept, 1):.0%} of the annotated pixels.")
     print(
         f"Network: {network.family}, {sum(each.numel() for each in network.parameters()) / 1e6:.1f} M parameters, "
         f"on {run.compute.device} in {run.compute.precision}."

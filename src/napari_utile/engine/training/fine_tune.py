@@ -65,10 +65,12 @@ class FineTuned:
     base : Model
         What it started from.
     before, after : Scores or None
-        Of base and model on the held-out tiles; None where nothing was held out.
+        Of base and model on what was held out; None where nothing was.
     held_out : tuple of TrainingPlane
-        Those tiles, at the scale of the model.
+        At the scale of the model.
     result : TrainResult
+    judged_on : str
+        What they are: "held-out tiles" or whole "validation images".
     """
 
     model: Model
@@ -77,6 +79,7 @@ class FineTuned:
     after: Scores | None
     held_out: tuple[TrainingPlane, ...]
     result: TrainResult
+    judged_on: str = "held-out tiles"
 
     @property
     def verdict(self) -> str:
@@ -185,6 +188,7 @@ class FineTuning:
         self.data = [_fingerprint(image) for image in images]
         self.start = with_classes(base, class_names([*images, *held_out]))
         planes = training_planes(images, self.start.card, self.recipe, self.scale, params.channels)
+        self.judged_on = "validation images" if held_out else "held-out tiles"
         if held_out:
             apart = training_planes(held_out, self.start.card, self.recipe, self.scale, params.channels)
         else:
@@ -231,9 +235,6 @@ class FineTuning:
         instances = best_instances(predictions(unscored, some, self.compute), some, suggested)
         maps = predictions(unscored, held, self.compute)
         after = score(maps, held, instances) if held else None
-        metrics = {}
-        if before is not None and after is not None:
-            metrics = {"held-out tiles": {"before": to_json(before), "after": to_json(after)}}
         training = {
             "steps": result.steps,
             "minutes": round(result.seconds / 60, 2),
@@ -243,11 +244,11 @@ class FineTuning:
         }
         card = replace(
             self._card(_native(instances, self.scale), training),
-            metrics=metrics,
+            metrics={self.judged_on: {"before": to_json(before), "after": to_json(after)}} if held else {},
             confidence=least_confidence(maps, held, instances, card.object_diameter),
         )
         model = Model(card, network, fingerprint_of(card, network))
-        return FineTuned(model, self.base, before, after, self.held_out, result)
+        return FineTuned(model, self.base, before, after, self.held_out, result, self.judged_on)
 
     def present(self) -> Model:
         """Return a copy of the model as it is now; to be called between two steps."""
