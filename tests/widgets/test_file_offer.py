@@ -58,7 +58,10 @@ def test_pixel_size_and_channels_of_the_file_are_used_when_the_user_says_so(view
     assert offer.isHidden()
 
 
-def test_nothing_is_offered_that_the_layer_says_itself_or_the_file_does_not(viewer, header, qtbot, tmp_path):
+@pytest.mark.parametrize("said", [{"scale": (1, 0.2, 0.2)}, {"affine": np.diag([1, 0.2, 0.2, 1])}], ids=list)
+def test_nothing_is_offered_that_the_layer_says_itself_or_the_file_does_not(
+    viewer, header, qtbot, tmp_path, said
+):
     plain, sized = tmp_path / "plain.tif", tmp_path / "sized.tif"
     tifffile.imwrite(plain, FOUR[0, 0])
     write_image(sized, FOUR[0], "ZYX", pixel_size=(0.2, 0.2), unit="µm")
@@ -68,7 +71,9 @@ def test_nothing_is_offered_that_the_layer_says_itself_or_the_file_does_not(view
     opened(viewer, plain)
     header.source.image.set_layer(viewer.layers["plain"])
     assert offer.isHidden(), "what was said of another image goes at once"
-    layer.scale, layer.axis_labels = (1, 0.2, 0.2), ("z", "y", "x")
+    layer.axis_labels = ("z", "y", "x")
+    for name, value in said.items():
+        setattr(layer, name, value)
     with qtbot.waitSignals([header.source.reading.read] * 2, timeout=60_000):
         header.source.image.set_layer(layer)
     assert offer.isHidden()

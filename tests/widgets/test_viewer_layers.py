@@ -10,11 +10,11 @@ from vispy.gloo.glir import GlirParser
 from napari_utile.engine.errors import UtileError
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.viewer.layers import (
-    pixel_size_of,
     place_of,
     session_of,
     space_of,
 )
+from napari_utile.widgets.viewer.lengths import pixel_size_of
 from napari_utile.widgets.viewer.source import image_place, plane_of, read_alike
 
 

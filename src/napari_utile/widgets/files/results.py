@@ -20,7 +20,8 @@ from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.session.plane_rows import cells_of, known_of, with_index
 from napari_utile.widgets.files.writer import recipe_of_layer, save_image, save_label_pixels
-from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at, slider_name
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_at, slider_name
+from napari_utile.widgets.viewer.lengths import pixel_size_of
 from napari_utile.widgets.viewer.own_pictures import is_own
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 

@@ -23,11 +23,11 @@ from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import (
     Place,
     labels_on,
-    pixel_size_of,
     place_of,
     plain_viewer,
     plane_at,
 )
+from napari_utile.widgets.viewer.lengths import pixel_size_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.result_layers import new_row_columns, slider_columns

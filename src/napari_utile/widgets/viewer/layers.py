@@ -22,6 +22,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.spread import MOST_SEEN, spread
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.state import Session
+from napari_utile.widgets.viewer.lengths import pixel_size_of, shear_of
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
@@ -280,11 +281,7 @@ def space_of(
     """
     kept = list(range(layer.ndim - 2, layer.ndim) if axes is None else axes)
     block = np.ix_(kept, kept)
-    shear = np.asarray(layer.shear, dtype=float)
-    if shear.ndim == 1:
-        upper = np.eye(layer.ndim)
-        upper[np.triu_indices(layer.ndim, k=1)] = shear
-        shear = upper
+    shear = shear_of(layer)
     affine = np.asarray(layer.affine.affine_matrix, dtype=float)
     with_offset = [*kept, layer.ndim]
     scale, rotate = np.asarray(layer.scale, dtype=float)[kept], np.asarray(layer.rotate, dtype=float)[block]
@@ -300,37 +297,6 @@ def space_of(
         "units": tuple(str(layer.units[axis]) for axis in kept),
         "axis_labels": tuple(layer.axis_labels[axis] for axis in kept),
     }
-
-
-def pixel_size_of(
-    layer: napari.layers.Layer, axes: Sequence[int] | None = None
-) -> tuple[tuple[float, float] | None, str | None]:
-    """Say how large a pixel of a layer's plane is.
-
-    Parameters
-    ----------
-    layer : napari layer
-        The source.
-    axes : sequence of int, optional
-        The two axes of the plane; the last two by default.
-
-    Returns
-    -------
-    pixel_size : (y, x), optional
-        World units per pixel; None where the layer has no unit of length.
-    unit : str, optional
-        The unit as people write it, for example ``"µm"``.
-    """
-    first, second = range(layer.ndim - 2, layer.ndim) if axes is None else axes
-    units = layer.units[first], layer.units[second]
-    if not all(unit.is_compatible_with("meter") for unit in units):
-        return None, None
-    zero = np.asarray(layer.data_to_world(np.zeros(layer.ndim)), dtype=float)
-    unit_steps = np.eye(layer.ndim)[[first, second]]
-    lengths = [float(np.linalg.norm(np.asarray(layer.data_to_world(step)) - zero)) for step in unit_steps]
-    if units[0] != units[1]:
-        lengths[1] *= float((1 * units[1]).to(units[0]).magnitude)
-    return (lengths[0], lengths[1]), f"{units[0]:~}"
 
 
 def shape_of(layer: napari.layers.Layer) -> tuple[int, ...]:

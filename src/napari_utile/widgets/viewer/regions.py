@@ -11,6 +11,7 @@ from skimage.draw import polygon2mask
 
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.viewer.layers import Place
+from napari_utile.widgets.viewer.lengths import shorter_side
 
 # So many times as wide as what is looked at is the view.
 _VIEW = 3
@@ -174,8 +175,7 @@ def look_closer(viewer: napari.viewer.Viewer, layer: napari.layers.Layer, size: 
     """
     camera, window = camera_of(viewer), getattr(viewer, "window", None)
     side = min(window._qt_viewer.canvas.size) if window is not None else _CANVAS
-    step = float(np.min(np.abs(np.asarray(layer.scale)[-2:])))
-    camera.zoom = max(camera.zoom, side / (_VIEW * size * step))
+    camera.zoom = max(camera.zoom, side / (_VIEW * size * shorter_side(layer)))
 
 
 def camera_of(viewer: napari.viewer.Viewer) -> Any:

@@ -14,6 +14,7 @@ from napari_utile.engine.provenance.locate import LayerAxis
 from napari_utile.session.measured import Stack
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.viewer.layers import Place, full_resolution, place_of, plane_at, shape_of, some_of
+from napari_utile.widgets.viewer.lengths import step_lengths
 from napari_utile.widgets.viewer.pixel_versions import version_of
 from napari_utile.widgets.viewer.projections import with_projected_axis
 
@@ -156,17 +157,17 @@ def is_on_screen(source: Source, viewer: napari.viewer.Viewer, session: Session)
 def axes_of(source: Source) -> tuple[LayerAxis, ...]:
     """Say what each axis of the layer is, and where its slider stands."""
     layer, place = source.layer, source.place
-    shown = dict(zip(place.axes, "YX", strict=True))
+    shown, lengths = dict(zip(place.axes, "YX", strict=True)), step_lengths(layer, place.axes)
     axes = [
         LayerAxis(
             str(label),
             int(size),
             "C" if axis == place.channel_axis else shown.get(axis, ""),
             None if isinstance(entry, slice) else entry,
-            None if str(unit) == "pixel" else (float(step), str(unit)),
+            None if str(unit) == "pixel" else (length, str(unit)),
         )
-        for axis, (label, size, entry, step, unit) in enumerate(
-            zip(layer.axis_labels, place.shape, place.index, layer.scale, layer.units, strict=True)
+        for axis, (label, size, entry, length, unit) in enumerate(
+            zip(layer.axis_labels, place.shape, place.index, lengths, layer.units, strict=True)
         )
     ]
     if layer.rgb:

@@ -7,7 +7,7 @@ import napari.layers
 from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.session.linking import StackSpace
-from napari_utile.widgets.viewer.layers import pixel_size_of
+from napari_utile.widgets.viewer.lengths import pixel_size_of, step_lengths
 
 
 def stack_space_of(layer: napari.layers.Labels, axis: str) -> StackSpace:
@@ -18,14 +18,11 @@ def stack_space_of(layer: napari.layers.Labels, axis: str) -> StackSpace:
     UtileError
         If there are too few or too many.
     """
-    size, unit = pixel_size_of(layer, (layer.ndim - 2, layer.ndim - 1))
+    size, unit = pixel_size_of(layer)
     letters = _letters(layer, axis)
-    steps = {
-        letter: (float(layer.scale[place]), str(layer.units[place])) for place, letter in enumerate(letters)
-    }
-    return StackSpace(
-        letters, size, unit, {letter: step for letter, step in steps.items() if step[1] != "pixel"}
-    )
+    apart = zip(letters, step_lengths(layer), layer.units, strict=False)
+    steps = {letter: (length, str(unit)) for letter, length, unit in apart if str(unit) != "pixel"}
+    return StackSpace(letters, size, unit, steps)
 
 
 def _letters(layer: Any, axis: str) -> str:

@@ -61,11 +61,12 @@ class FileOffer(Offer):
     def _show_plane(self, layer: Any, steps: Any) -> None:
         """Show the plane that was shown: napari 0.9 draws none after other units until a slider has moved."""
         dims = self._viewer.dims
-        for axis, step in zip(range(-layer.ndim, -2), steps, strict=False):
-            size = shape_of(layer)[axis]
-            here = int(np.clip(round(float(step)), 0, size - 1))
-            for position in ((here + 1) % size, here):
-                dims.set_point(dims.ndim + axis, position * float(layer.scale[axis]))
+        here = np.clip(np.round(steps), 0, np.array(shape_of(layer)) - 1)
+        for axis in range(-layer.ndim, -2):
+            beside = here.copy()
+            beside[axis] = (here[axis] + 1) % shape_of(layer)[axis]
+            for point in (beside, here):
+                dims.set_point(dims.ndim + axis, layer.data_to_world(point)[axis])
 
     def _lacking(self) -> FileSpace:
         """Return what the layer does not say itself, nothing where its pixels are not those of the file."""
@@ -75,7 +76,10 @@ class FileOffer(Offer):
         named = not all(str(label).lstrip("-").isdigit() for label in layer.axis_labels)
         # Results of all planes lie on the axes as they were.
         used = any(source_of(each) is layer for each in self._viewer.layers)
-        placed = not np.allclose(layer.scale, 1) or any(str(unit) != "pixel" for unit in layer.units)
+        scaled = not (
+            np.allclose(layer.scale, 1) and np.allclose(layer.affine.linear_matrix, np.eye(layer.ndim))
+        )
+        placed = scaled or any(str(unit) != "pixel" for unit in layer.units)
         axes = "" if named or used else space.axes
         steps = (None,) * layer.ndim if placed else space.steps
         return FileSpace((), space.shape, axes, steps)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import napari.viewer
-import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_utile.engine.metrics.cell_kinds import CellKind
@@ -12,6 +11,7 @@ from napari_utile.session.evaluation import EvaluationResult, FoundError, error_
 from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers
 from napari_utile.widgets.pages.evaluate.error_colours import KIND_COLOURS, KIND_WORDS
 from napari_utile.widgets.viewer.layers import Place, place_of
+from napari_utile.widgets.viewer.lengths import step_lengths
 from napari_utile.widgets.viewer.regions import camera_of, go_to
 from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
 
@@ -50,7 +50,7 @@ def go_to_error(viewer: napari.viewer.Viewer, layers: ComparedLayers, found: Fou
     """
     place = place_of(layers.truth, viewer)
     go_to(viewer, layers.truth, place.plane.at(found.index).point(found.center))
-    _zoom_in(viewer, found.extent * abs(float(np.asarray(layers.truth.scale)[place.axes[0]])))
+    _zoom_in(viewer, found.extent * step_lengths(layers.truth, place.axes)[place.axes[0]])
     error = found.error
     for layer, ids in ((layers.predictions[0], error.prediction_ids), (layers.truth, error.truth_ids)):
         if ids and layer in viewer.layers:

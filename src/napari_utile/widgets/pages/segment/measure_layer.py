@@ -13,7 +13,8 @@ from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.image_behind import image_behind
-from napari_utile.widgets.viewer.layers import labels_on, pixel_size_of, place_of, plain_viewer
+from napari_utile.widgets.viewer.layers import labels_on, place_of, plain_viewer
+from napari_utile.widgets.viewer.lengths import pixel_size_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.result_layers import slider_columns

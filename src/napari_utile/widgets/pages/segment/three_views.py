@@ -28,6 +28,7 @@ from napari_utile.widgets.pages.click.aim import z_axis_of
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.lengths import step_lengths
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked, linked_stack_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, image_of, mark_own
 from napari_utile.widgets.viewer.source import Source
@@ -215,14 +216,14 @@ def _z_axis(source: Source) -> int | None:
 
 
 def _steps(source: Source, views: VolumeParams) -> tuple[dict[str, tuple[float, str | None]], VolumeParams]:
-    """Say how far apart planes are: by the layer's units, or by its scale where it has none."""
+    """Say how far apart planes are: in the layer's units, or in pixels where it has none."""
     layer, axis = source.layer, _z_axis(source)
     assert axis is not None
     of_layer = source.place.result_axes[axis]
-    scale, unit = float(layer.scale[of_layer]), str(layer.units[of_layer])
+    lengths, unit = step_lengths(layer, source.place.axes), str(layer.units[of_layer])
+    apart, across = lengths[of_layer], lengths[source.place.axes[0]]
     if unit != "pixel":
-        return {"Z": (scale, unit)}, views
-    across = float(layer.scale[source.place.axes[0]])
-    if views.plane_distance is None and not np.isclose(scale, across):
-        views = replace(views, plane_distance=scale / across)
+        return {"Z": (apart, unit)}, views
+    if views.plane_distance is None and not np.isclose(apart, across):
+        views = replace(views, plane_distance=apart / across)
     return {}, views

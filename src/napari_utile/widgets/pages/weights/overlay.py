@@ -13,6 +13,7 @@ from napari_utile.engine.parameters import to_json
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.widgets.pages.weights.watched_labels import WatchedLabels
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of, take_away
+from napari_utile.widgets.viewer.lengths import shorter_side
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, clearing, mark_own
 from napari_utile.widgets.viewer.regions import camera_of
 
@@ -118,7 +119,7 @@ class NearestLines:
             [[start, np.array(watched.point_in_plane(*point)) - start] for point in points], float
         ).reshape(len(points), 2, watched.layer.ndim)
         # Vectors are as wide as pixels of the layer; these are to be as wide as pixels of the screen.
-        side = min(abs(float(watched.layer.scale[axis])) for axis in watched.place.axes)
+        side = shorter_side(watched.layer, watched.place.axes)
         width = _LINE_WIDTH / (float(camera_of(self._viewer).zoom) * side)
         if self.layer is not None and self.layer in self._viewer.layers and self.layer.ndim == len(start):
             self.layer.data = vectors

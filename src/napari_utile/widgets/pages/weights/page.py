@@ -19,12 +19,12 @@ from napari_utile.widgets.pages.weights.follower import WeightMapFollower
 from napari_utile.widgets.pages.weights.form import WeightsForm
 from napari_utile.widgets.pages.weights.hover import WeightMapHover
 from napari_utile.widgets.viewer.layers import (
-    pixel_size_of,
     place_of,
     plain_viewer,
     plane_data,
     session_of,
 )
+from napari_utile.widgets.viewer.lengths import pixel_size_of, shorter_side
 from napari_utile.widgets.viewer.regions import camera_of, go_to
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import LatestJob, as_job, run_job
@@ -242,8 +242,8 @@ class WeightsPage(Page):
         point = watched.point_in_plane(row, column)
         go_to(self._viewer, watched.layer, point)
         camera = camera_of(self._viewer)
-        pixel = min(abs(float(watched.layer.scale[axis])) for axis in watched.place.axes)
-        camera.zoom = max(float(camera.zoom), _LEGIBLE / pixel)
+        side = shorter_side(watched.layer, watched.place.axes)
+        camera.zoom = max(float(camera.zoom), _LEGIBLE / side)
         self.hover.point_at(watched.layer.data_to_world(point))
 
     def apply_fixes(self, findings: list[Finding]) -> None:

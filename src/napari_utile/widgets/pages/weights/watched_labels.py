@@ -10,7 +10,8 @@ import numpy as np
 from napari_utile.engine.weights.live_weight_map import LiveWeightMap
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.engine.windows import Window
-from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_data
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_data
+from napari_utile.widgets.viewer.lengths import pixel_size_of, step_lengths
 from napari_utile.widgets.viewer.regions import region_in_view
 
 # Larger planes are weighed where they are in view. Pixels.
@@ -51,7 +52,8 @@ class WatchedLabels:
     def pixel_size(self) -> tuple[float, float]:
         """Height and width of a pixel; only their ratio counts."""
         size, _ = pixel_size_of(self.layer, self.place.axes)
-        height, width = size or (float(abs(self.layer.scale[axis])) for axis in self.place.axes)
+        lengths = step_lengths(self.layer, self.place.axes)
+        height, width = size or (lengths[axis] for axis in self.place.axes)
         return height, width
 
     @property
