@@ -4,11 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.layers import Labels
+from napari.layers import Image, Labels
+from napari.utils.notifications import notification_manager
 
 from napari_utile.session.linking import described
 from napari_utile.session.state import ChosenImage
+from napari_utile.widgets.files.results import results_of
 from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.viewer.lengths import pixel_size_of
 from napari_utile.widgets.viewer.source import axes_of, read_source
 from napari_utile.widgets.viewer.stack_space import stack_space_of
 
@@ -68,3 +71,33 @@ def test_a_recipe_knows_the_distance_of_planes_that_an_affine_holds(viewer) -> N
     session = session_of(viewer)
     session.image = ChosenImage(layer)
     assert axes_of(read_source(viewer, session))[0].step == (2, "micrometer")
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [{"scale": (0.5, 0.5), "shear": [0.25]}, {"affine": [[0.5, 0.1, 0], [0, 0.5, 0], [0, 0, 1]]}],
+    ids=list,
+)
+def test_pixels_that_are_no_rectangles_have_no_size_which_is_said_once(viewer, lies) -> None:
+    layer = viewer.add_labels(box()[1], units=("um", "um"), **lies)
+    with notification_manager:
+        before = len(notification_manager.records)
+        for _ in range(2):
+            results = results_of(viewer, layer, None)
+            assert (results.pixel_size, results.unit) == (None, None)
+        said = [record.message for record in notification_manager.records[before:]]
+    assert said == ["This layer is sheared: lengths and areas are in pixels."]
+
+
+def test_rounding_is_no_shear() -> None:
+    affine = np.eye(3)
+    affine[0, 1], affine[1, 1] = 1e-7, 0.5
+    assert pixel_size_of(Image(np.zeros((8, 9)), affine=affine, units=("um", "um")))[0] == pytest.approx(
+        (1, 0.5)
+    )
+
+
+def test_volumes_of_a_sheared_plane_are_in_pixels() -> None:
+    layer = Labels(box(), units=MICROMETRES, scale=(2, 0.5, 0.5), shear=[0, 0, 0.5], axis_labels="zyx")
+    made = described(layer.data, stack_space_of(layer, "z"), "Z", {})
+    assert [name for name in made.features if "volume" in name] == ["volume_px"]

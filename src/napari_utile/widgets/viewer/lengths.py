@@ -1,11 +1,16 @@
 """How far the pixels and planes of a layer lie apart in the world, with all that napari says of where it lies."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import napari.layers
 import numpy as np
+from napari.utils.notifications import show_info
 from numpy.typing import NDArray
+
+_SHEARED = 1e-3
+"""Cosine of the angle between the sides of a pixel; a smaller one changes areas by less than a millionth."""
 
 
 def step_lengths(layer: napari.layers.Layer, axes: Sequence[int] | None = None) -> tuple[float, ...]:
@@ -45,7 +50,7 @@ def shorter_side(layer: napari.layers.Layer, axes: Sequence[int] | None = None) 
 def pixel_size_of(
     layer: napari.layers.Layer, axes: Sequence[int] | None = None
 ) -> tuple[tuple[float, float] | None, str | None]:
-    """Say how large a pixel of a layer's plane is.
+    """Say how large a pixel of a layer's plane is; once, where it is no rectangle, that it has no size.
 
     Parameters
     ----------
@@ -57,7 +62,7 @@ def pixel_size_of(
     Returns
     -------
     pixel_size : (y, x), optional
-        World units per pixel; None where the layer has no unit of length.
+        World units per pixel; None where the layer has no unit of length, or is sheared.
     unit : str, optional
         The unit as people write it, for example ``"µm"``.
     """
@@ -65,8 +70,19 @@ def pixel_size_of(
     unit = layer.units[plane[0]]
     if not all(layer.units[axis].is_compatible_with("meter") for axis in plane):
         return None, None
-    height, width = np.linalg.norm(_steps(layer, unit)[plane], axis=1).tolist()
+    sides = _steps(layer, unit)[plane]
+    height, width = np.linalg.norm(sides, axis=1).tolist()
+    cosine = float(sides[0] @ sides[1]) / (height * width)
+    if abs(cosine) > _SHEARED:
+        _say_sheared(round(cosine, 3), round(width / height, 3))
+        return None, None
     return (height, width), f"{unit:~}"
+
+
+@functools.cache
+def _say_sheared(cosine: float, ratio: float) -> None:
+    """Say it once for an image and all that lies on it: their pixels have the same shape."""
+    show_info("This layer is sheared: lengths and areas are in pixels.")
 
 
 def shear_of(layer: napari.layers.Layer) -> NDArray[np.float64]:

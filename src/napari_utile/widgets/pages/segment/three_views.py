@@ -216,14 +216,14 @@ def _z_axis(source: Source) -> int | None:
 
 
 def _steps(source: Source, views: VolumeParams) -> tuple[dict[str, tuple[float, str | None]], VolumeParams]:
-    """Say how far apart planes are: in the layer's units, or in pixels where it has none."""
+    """Say how far apart planes are: in the layer's units, or in pixels where those have no size."""
     layer, axis = source.layer, _z_axis(source)
     assert axis is not None
     of_layer = source.place.result_axes[axis]
-    lengths, unit = step_lengths(layer, source.place.axes), str(layer.units[of_layer])
-    apart, across = lengths[of_layer], lengths[source.place.axes[0]]
-    if unit != "pixel":
+    lengths, row = step_lengths(layer, source.place.axes), source.place.axes[0]
+    (apart, unit), (across, other) = ((lengths[each], str(layer.units[each])) for each in (of_layer, row))
+    if source.plane.pixel_size is not None and unit != "pixel":
         return {"Z": (apart, unit)}, views
-    if views.plane_distance is None and not np.isclose(apart, across):
+    if views.plane_distance is None and unit == other and not np.isclose(apart, across):
         views = replace(views, plane_distance=apart / across)
     return {}, views
