@@ -21,6 +21,7 @@ from napari_utile.engine.steps import Run
 from napari_utile.widgets.files.reader import get_reader, open_result
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.files.writer import save_image, save_labels
+from napari_utile.widgets.viewer.lengths import pixel_size_of
 
 TOP = Path(__file__).parents[2]
 AXES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
@@ -444,6 +445,39 @@ def test_a_mirrored_layer_is_saved_with_its_pixel_size_and_that_is_said(tmp_path
     assert file.unit == "µm"
     np.testing.assert_array_equal(file.data, layer.data)
     assert "mirrored" in notification_manager.records[-1].message
+
+
+SPREAD = np.diag([1, 2, 2, 1])
+SHIFTED = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [3, 0, 1, 0], [0, 0, 0, 1]])
+SLANTED = np.array([[1, 0, 0, 0], [0, 1, 0.5, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+@pytest.mark.parametrize(
+    ("lies", "said"),
+    [
+        ({"scale": (2, 0.5, 0.25)}, False),
+        ({"affine": np.diag([2, 0.5, 0.25, 1])}, False),
+        ({"scale": (2, 0.25, 0.125), "affine": SPREAD}, False),
+        ({"scale": (2, 0.5, 0.25), "rotate": (0, 0, 30)}, True),
+        ({"scale": (2, 0.5, 0.25), "affine": SHIFTED}, True),
+        ({"scale": (2, 0.5, 0.25), "shear": (0, 0, 0.5)}, True),
+        ({"scale": (2, 0.5, 0.25), "affine": SLANTED}, True),
+    ],
+)
+def test_a_file_has_the_pixel_size_that_tables_have_and_of_what_it_cannot_hold_one_reads(
+    tmp_path: Path, lies, said
+) -> None:
+    layer = Labels(np.ones((3, 4, 5), int), units=("um",) * 3, axis_labels="zyx", **lies)
+    with notification_manager:
+        before = len(notification_manager.records)
+        saved(tmp_path / "a.tif", layer)
+        messages = [record.message for record in notification_manager.records[before:]]
+    file, (size, unit) = read_image(tmp_path / "a.tif"), pixel_size_of(layer)
+    assert (file.pixel_size, file.unit) == (None if size is None else pytest.approx(size), unit)
+    assert file.steps["Z"] == (pytest.approx(2), "µm")
+    assert [message for message in messages if "turned" in message] == messages
+    assert bool(messages) == said
 
 
 def test_axes_without_names_are_those_of_the_sliders_else_asked_for_there(

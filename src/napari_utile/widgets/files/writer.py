@@ -25,6 +25,7 @@ from napari_utile.engine.files.space import usable_pixel_size
 from napari_utile.engine.planes.naming import name_axes
 from napari_utile.engine.provenance.linked import linking_in, with_linking
 from napari_utile.widgets.failures import refusals_as_in_the_dock
+from napari_utile.widgets.viewer.lengths import is_sheared, step_lengths, world_of
 from napari_utile.widgets.viewer.own_pictures import lasting, recipe_in
 
 
@@ -74,7 +75,8 @@ def recipe_of_layer(data: Any, attributes: Mapping[str, Any]) -> Mapping[str, An
     recipe = recipe_in(metadata)
     if (linking := linking_in(lasting(metadata), "this layer")) is not None:
         array = _full(data, attributes)
-        recipe = with_linking(recipe, linking.of(planes_of(array, _space(array, attributes)["axes"])))
+        axes = _axes(array.shape, attributes.get("axis_labels") or ())
+        recipe = with_linking(recipe, linking.of(planes_of(array, axes)))
     return recipe or {}
 
 
@@ -95,18 +97,17 @@ def _full(data: Any, attributes: Mapping[str, Any]) -> np.ndarray[Any, Any]:
 
 
 def _space(array: np.ndarray[Any, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Give axes, pixel size and unit of a layer as `write_image` takes them; a file has no mirrored axes."""
+    """Give axes, pixel size and unit of a layer as `write_image` takes them; a file has neither angles nor mirrors."""
     rgb = bool(attributes.get("rgb"))
     axes = _axes(array.shape[: array.ndim - rgb], attributes.get("axis_labels") or ())
-    scale = [float(step) for step in attributes.get("scale", ())]
-    if any(step < 0 for step in scale):
-        show_info("This layer is mirrored (its scale is negative); the file has its pixels as they are.")
-    steps = {
-        axis: (abs(step), str(unit))
-        for axis, step, unit in zip(axes, scale, attributes.get("units", ()), strict=False)
-    }
-    (height, unit), (width, other) = (steps.get(axis, (None, None)) for axis in "YX")
-    pixel_size, unit = usable_pixel_size(height, width, unit, other)
+    world, plane = world_of(attributes, len(axes)), [axes.index(axis) for axis in "YX"]
+    lengths = step_lengths(world, plane)
+    if not np.allclose(world.linear_matrix, np.diag(lengths), rtol=0, atol=1e-3 * min(lengths)):
+        show_info("This layer is mirrored, turned or sheared; the file has its pixels as they are.")
+    steps = {axis: (length, str(unit)) for axis, length, unit in zip(axes, lengths, world.units, strict=True)}
+    sides = [(None, None)] * 2 if is_sheared(world, plane) else [steps[axis] for axis in "YX"]
+    (height, height_unit), (width, width_unit) = sides
+    pixel_size, unit = usable_pixel_size(height, width, height_unit, width_unit)
     return {
         "axes": f"{axes}{'S' if rgb else ''}",
         "pixel_size": pixel_size,

@@ -22,7 +22,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.spread import MOST_SEEN, spread
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.state import Session
-from napari_utile.widgets.viewer.lengths import pixel_size_of, shear_of
+from napari_utile.widgets.viewer.lengths import pixel_size_of
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
@@ -281,7 +281,11 @@ def space_of(
     """
     kept = list(range(layer.ndim - 2, layer.ndim) if axes is None else axes)
     block = np.ix_(kept, kept)
-    shear = shear_of(layer)
+    shear = np.asarray(layer.shear, dtype=float)
+    if shear.ndim == 1:
+        upper = np.eye(layer.ndim)
+        upper[np.triu_indices(layer.ndim, k=1)] = shear
+        shear = upper
     affine = np.asarray(layer.affine.affine_matrix, dtype=float)
     with_offset = [*kept, layer.ndim]
     scale, rotate = np.asarray(layer.scale, dtype=float)[kept], np.asarray(layer.rotate, dtype=float)[block]

@@ -1,25 +1,41 @@
 """How far the pixels and planes of a layer lie apart in the world, with all that napari says of where it lies."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import napari.layers
 import numpy as np
+from napari.layers import Layer
 from napari.utils.notifications import show_info
+from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
 _SHEARED = 1e-3
 """Cosine of the angle between the sides of a pixel; a smaller one changes areas by less than a millionth."""
+_OWN = ("scale", "rotate", "shear", "units")
 
 
-def step_lengths(layer: napari.layers.Layer, axes: Sequence[int] | None = None) -> tuple[float, ...]:
+def world_of(space: Mapping[str, Any], ndim: int) -> Affine:
+    """Make one transform to the world, without offset, of all that says where a layer lies.
+
+    Parameters
+    ----------
+    space : mapping
+        scale, rotate, shear, affine and units, as the attributes of a layer; each may be lacking.
+    ndim : int
+        How many axes the layer has.
+    """
+    own = Affine(**{name: value for name, value in space.items() if name in _OWN}, ndim=ndim)
+    moved = np.asarray(space.get("affine", np.eye(ndim + 1)), dtype=float)[:-1, :-1]
+    return Affine(linear_matrix=moved @ own.linear_matrix, units=own.units)
+
+
+def step_lengths(lies: Layer | Affine, axes: Sequence[int] | None = None) -> tuple[float, ...]:
     """Say how far it is in the world from one entry of an axis to the next.
 
     Parameters
     ----------
-    layer : napari layer
-        The source.
+    lies : napari layer, or what `world_of` gives
     axes : sequence of int, optional
         The two axes of its plane; the last two by default.
 
@@ -30,10 +46,10 @@ def step_lengths(layer: napari.layers.Layer, axes: Sequence[int] | None = None) 
         others from plane to plane, at right angles to them, as planes may be shifted against each other. What lies
         along axes of another kind is left out: where an image drifts with time, frames are as far apart as without.
     """
-    plane = _of_plane(layer, axes)
+    plane = _of_plane(lies, axes)
     lengths = []
-    for axis in range(layer.ndim):
-        steps = _steps(layer, layer.units[axis])
+    for axis in range(lies.ndim):
+        steps = _steps(lies, lies.units[axis])
         step, sides = steps[axis], steps[plane].T
         if axis not in plane:
             step = step - sides @ np.linalg.lstsq(sides, step, rcond=None)[0]
@@ -41,14 +57,19 @@ def step_lengths(layer: napari.layers.Layer, axes: Sequence[int] | None = None) 
     return tuple(lengths)
 
 
-def shorter_side(layer: napari.layers.Layer, axes: Sequence[int] | None = None) -> float:
+def is_sheared(lies: Layer | Affine, axes: Sequence[int] | None = None) -> bool:
+    """Say whether a pixel is no rectangle, so that it has no height and width; see `step_lengths`."""
+    return abs(_cosine(lies, axes)) > _SHEARED
+
+
+def shorter_side(layer: Layer, axes: Sequence[int] | None = None) -> float:
     """Say how long the shorter side of a pixel is in the world; see `step_lengths`."""
     lengths = step_lengths(layer, axes)
     return min(lengths[axis] for axis in _of_plane(layer, axes))
 
 
 def pixel_size_of(
-    layer: napari.layers.Layer, axes: Sequence[int] | None = None
+    layer: Layer, axes: Sequence[int] | None = None
 ) -> tuple[tuple[float, float] | None, str | None]:
     """Say how large a pixel of a layer's plane is; once, where it is no rectangle, that it has no size.
 
@@ -70,11 +91,9 @@ def pixel_size_of(
     unit = layer.units[plane[0]]
     if not all(layer.units[axis].is_compatible_with("meter") for axis in plane):
         return None, None
-    sides = _steps(layer, unit)[plane]
-    height, width = np.linalg.norm(sides, axis=1).tolist()
-    cosine = float(sides[0] @ sides[1]) / (height * width)
-    if abs(cosine) > _SHEARED:
-        _say_sheared(round(cosine, 3), round(width / height, 3))
+    height, width = np.linalg.norm(_steps(layer, unit)[plane], axis=1).tolist()
+    if is_sheared(layer, plane):
+        _say_sheared(round(_cosine(layer, plane), 3), round(width / height, 3))
         return None, None
     return (height, width), f"{unit:~}"
 
@@ -85,26 +104,22 @@ def _say_sheared(cosine: float, ratio: float) -> None:
     show_info("This layer is sheared: lengths and areas are in pixels.")
 
 
-def shear_of(layer: napari.layers.Layer) -> NDArray[np.float64]:
-    """Return the shear of a layer as a matrix; napari has it as one, or as what lies above the diagonal."""
-    shear = np.asarray(layer.shear, dtype=float)
-    if shear.ndim == 1:
-        upper = np.eye(layer.ndim)
-        upper[np.triu_indices(layer.ndim, k=1)] = shear
-        return upper
-    return shear
+def _of_plane(lies: Layer | Affine, axes: Sequence[int] | None) -> list[int]:
+    return list(range(lies.ndim - 2, lies.ndim) if axes is None else axes)
 
 
-def _of_plane(layer: napari.layers.Layer, axes: Sequence[int] | None) -> list[int]:
-    return list(range(layer.ndim - 2, layer.ndim) if axes is None else axes)
+def _cosine(lies: Layer | Affine, axes: Sequence[int] | None) -> float:
+    plane = _of_plane(lies, axes)
+    one, other = _steps(lies, lies.units[plane[0]])[plane]
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) or 1))
 
 
-def _steps(layer: napari.layers.Layer, unit: Any) -> NDArray[np.float64]:
+def _steps(lies: Layer | Affine, unit: Any) -> NDArray[np.float64]:
     """Return what a step along each axis, a row, is in the world, in one unit; 0 along axes of other kinds."""
-    turned = np.asarray(layer.rotate, dtype=float) @ shear_of(layer) * np.asarray(layer.scale, dtype=float)
-    moved = np.asarray(layer.affine.linear_matrix, dtype=float) @ turned
-    factors = np.array([_in_unit(each, unit) for each in layer.units])
-    steps: NDArray[np.float64] = moved.T * factors
+    if isinstance(lies, Layer):
+        lies = world_of({name: getattr(lies, name) for name in (*_OWN, "affine")}, lies.ndim)
+    factors = np.array([_in_unit(each, unit) for each in lies.units])
+    steps: NDArray[np.float64] = lies.linear_matrix.T * factors
     return steps
 
 
