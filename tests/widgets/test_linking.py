@@ -409,6 +409,10 @@ def test_three_views_make_objects_by_one_press_and_follow_the_sliders(viewer, qt
     form.instances["minimum_size"].value = 4000
     assert form.status.text() == "stack has changed since: press Segment again."
     assert len(cells.features) == 2
+    page.run()
+    viewer.layers["stack"].data = two_balls()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    assert form.status.text() == "Three views: 0 objects. stack has changed since: press Segment again."
 
 
 @pytest.mark.real_window

@@ -266,6 +266,22 @@ def test_pixels_replaced_while_they_are_segmented_are_said_to_be_others(
     assert "Press Segment" in dock.form.summary.text()
 
 
+def test_pixels_replaced_when_their_cells_are_shown_are_said_to_be_others(viewer, dock, qtbot, image):
+    layer, other = viewer.add_image(image, name="cells"), viewer.add_image(image, name="other")
+    other.data = image[::-1].copy()
+    assert dock.form.status.text() == "", "nothing was found in it"
+    session_of(viewer).image = ChosenImage(layer)
+    run(qtbot, dock)
+    session_of(viewer).image = ChosenImage(other)
+    session_of(viewer).image = ChosenImage(layer)
+    assert "changed" not in dock.form.status.text()
+    layer.data = image[::-1].copy()
+    assert dock.form.status.text() == "cells has changed since: press Segment again."
+    assert dock.form.status.kind == "problem"
+    run(qtbot, dock)
+    assert "changed" not in dock.form.status.text()
+
+
 def test_the_recipe_follows_the_sliders(viewer, dock, qtbot, image):
     viewer.add_image(image, name="cells")
     run(qtbot, dock)

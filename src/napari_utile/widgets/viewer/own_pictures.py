@@ -45,6 +45,18 @@ def image_of(layer: "napari.layers.Layer | None") -> "napari.layers.Layer | None
     return None if image is None else image()
 
 
+def other_pixels(image: napari.layers.Layer) -> str:
+    """Say that an image has other pixels than those in which its cells were found."""
+    return f"{image.name} has changed since: press Segment again."
+
+
+def outdated_cells(viewer: napari.viewer.Viewer, image: napari.layers.Layer) -> str:
+    """Say that of an image that got other pixels; nothing where no cells are shown that were found in it."""
+    layers = plain_viewer(viewer).layers
+    found = any(role_of(each) == CELLS and image_of(each) is image for each in layers)
+    return other_pixels(image) if found else ""
+
+
 def add_own(viewer: napari.viewer.Viewer, layer: _Layer, role: str) -> _Layer:
     """Show a picture of the plugin; the layer that is active stays so."""
     mark_own(layer, role)

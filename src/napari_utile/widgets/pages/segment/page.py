@@ -35,7 +35,7 @@ from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
-from napari_utile.widgets.viewer.own_pictures import CELLS, image_of
+from napari_utile.widgets.viewer.own_pictures import CELLS, image_of, outdated_cells
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import edited_layer, is_of_planes, own_layer, show_layers
 from napari_utile.widgets.viewer.source import Source, is_on_screen, on_screen, read_source
@@ -206,10 +206,11 @@ class SegmentPage(Page):
         return self._adjusting.running
 
     def _run_ended(self, text: str, is_problem: bool) -> None:
+        old = [outdated_cells(self._viewer, each.layer) for each in self._running_on if not each.is_current]
         self._end_job()
         self.reveal(self.form.summary)
-        if text:
-            self.form.status.say(text, "problem" if is_problem else "info")
+        if said := " ".join(filter(None, [text, *old[:1]])):
+            self.form.status.say(said, "problem" if is_problem or any(old) else "info")
 
     def _link_planes(self, count: int) -> None:
         if count > 1 and self.form.linking.wanted:
@@ -242,8 +243,6 @@ class SegmentPage(Page):
             self._pictures.follow_result(source, result)
         self._fits.append(result.fit)
         self.form.status.say(*before_it_is_believed(result, self._fits, self._session.image))
-        if not source.is_current:
-            self.form.status.problem(f"{source.layer.name} has changed since: press Segment again.")
 
     def rest(self, covered: bool) -> None:
         """Pick no cells, and take no drag for a diameter, while the page is out of sight."""
@@ -314,11 +313,16 @@ class SegmentPage(Page):
     def _image_changed(self, _: object = None) -> None:
         self._image_events.disconnect_all()
         if self._session.image.layer is not None:
-            self._image_events.connect(self._session.image.layer.events.data, self._pixels_changed)
+            self._image_events.connect(self._session.image.layer.events.data, self._pixels_replaced)
         self.form.show_image(self._session.image)
         self._pixels_changed()
 
-    def _pixels_changed(self, _: object = None) -> None:
+    def _pixels_replaced(self, event: Any) -> None:
+        self._pixels_changed()
+        if outdated := outdated_cells(self._viewer, event.source):
+            self.form.status.problem(outdated)
+
+    def _pixels_changed(self) -> None:
         self._diameter_tool.stop()
         self._about_another()
 

@@ -30,7 +30,14 @@ from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.lengths import step_lengths
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked, linked_stack_of
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, image_of, mark_own
+from napari_utile.widgets.viewer.own_pictures import (
+    METADATA_KEY,
+    add_own,
+    glow,
+    image_of,
+    mark_own,
+    other_pixels,
+)
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.stack_space import named_along
 from napari_utile.widgets.worker import LatestJob, OneJob, run_job
@@ -44,9 +51,9 @@ class _Made(NamedTuple):
     pixels: Any
 
     def outdated(self) -> str:
-        """Return the name of the image, if it has got other pixels since, else nothing."""
+        """Say that the image has got other pixels since, if it has, else nothing."""
         image = image_of(self.stack.layer)
-        return image.name if image is not None and image.data is not self.pixels else ""
+        return other_pixels(image) if image is not None and image.data is not self.pixels else ""
 
 
 class ThreeViews(OneJob, QObject):
@@ -128,8 +135,8 @@ class ThreeViews(OneJob, QObject):
         known = self._chosen
         if known is None:
             return False
-        if name := known.outdated():
-            self.ended.emit(f"{name} has changed since: press Segment again.", True)
+        if outdated := known.outdated():
+            self.ended.emit(outdated, True)
             return True
         beside = not known.stack.seems_as_made()
         self._sliding.run(
