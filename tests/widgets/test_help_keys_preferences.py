@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QToolButton
+from qtpy.QtWidgets import QPushButton
 
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.widgets import help, preferences
@@ -147,7 +147,7 @@ def test_control_enter_presses_the_main_button_and_the_question_mark_opens_the_c
     page = dock.open_page("click")
     QTest.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert page.on
-    [ask] = [button for button in page.findChildren(QToolButton) if button.text() == "?"]
+    [ask] = [button for button in page.findChildren(QPushButton) if button.text() == "?"]
     QTest.mouseClick(ask, Qt.MouseButton.LeftButton)
     tab = viewer.window.dock_widgets["U-Tile help"]
     assert "Click to segment" in tab.toPlainText()

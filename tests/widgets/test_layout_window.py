@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QFont
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -10,6 +12,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QLabel,
     QLineEdit,
+    QPushButton,
     QScrollArea,
     QStyle,
     QStyleOptionComboBox,
@@ -18,6 +21,7 @@ from superqt import QCollapsible
 
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.workbench.dock import PAGES, Workbench
+from napari_utile.widgets.workbench.reading_menu import ReadingMenu
 
 pytestmark = pytest.mark.real_window
 
@@ -137,6 +141,38 @@ def test_nothing_is_cut_off_with_larger_letters(opened, qtbot):
     frame.setStyleSheet(frame.styleSheet() + "* { font-size: 14pt; }")
     for name in PAGES:
         shows_all(qtbot, dock.open_page(name), name)
+
+
+def test_everything_follows_the_size_of_letters_that_napari_is_set_to(opened, qtbot):
+    _, dock = opened()
+    page = dock.open_page("segment")
+    (ask,) = (each for each in page.findChildren(QPushButton) if each.text() == "?")
+    (reading,) = dock.findChildren(ReadingMenu)
+    appearance = get_settings().appearance
+    for size in (20, appearance.font_size):
+        appearance.font_size = size
+        shows_all(qtbot, page)
+        assert choices_cut_off(page) == []
+        assert ask.font() == reading.font() == page.form.run_bar.run_button.font()
+
+
+@pytest.mark.parametrize("by", ["font", "style"])
+def test_a_sentence_takes_less_room_in_smaller_letters_again(qtbot, by):
+    words = Words("Cells that touch the border of the image are left out of the table of results.")
+    qtbot.addWidget(words)
+    words.resize(200, 20)
+    words.show()
+
+    def write(points):
+        if by == "style":
+            words.setStyleSheet(f"font-size: {points}pt;")
+        else:
+            words.setFont(QFont(words.font().family(), points))
+        return words.minimumHeight()
+
+    small, large = write(9), write(20)
+    assert large > small
+    assert write(9) == small
 
 
 def test_long_names_break_where_they_have_marks(qtbot):

@@ -1,9 +1,19 @@
 """The row that starts a job, shows how far it is, and cancels it."""
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_utile.widgets.parts.arrange import column, row
+
+_HEIGHT = 32
+"""Pixels."""
+
+
+class _Tall(QPushButton):
+    """A button that is easy to hit, and higher still where the letters are large."""
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(QSize(0, _HEIGHT))
 
 
 class RunBar(QWidget):
@@ -20,10 +30,9 @@ class RunBar(QWidget):
 
     def __init__(self, text: str, help_text: str) -> None:
         super().__init__()
-        self.run_button = QPushButton(text)
+        self.run_button = _Tall(text)
         self.run_button.setObjectName("run")
         self.run_button.setToolTip(help_text)
-        self.run_button.setMinimumHeight(32)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setObjectName("cancel")
         self.cancel_button.setToolTip(

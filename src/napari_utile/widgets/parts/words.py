@@ -2,9 +2,11 @@
 
 import re
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy
+
+from napari_utile.widgets.parts.room import FONT
 
 _MOST = 20
 """Letters in a row that fit the narrowest page."""
@@ -55,7 +57,14 @@ class Words(QLabel):
         super().resizeEvent(event)
         self._keep_height()
 
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Ask anew where the letters have another size."""
+        super().changeEvent(event)
+        if event is not None and event.type() in FONT:
+            self._keep_height()
+
     def _keep_height(self) -> None:
+        self.setMinimumHeight(0)  # Qt counts it among what the text takes
         least = self._lines * self.fontMetrics().lineSpacing()
         self.setMinimumHeight(max(least, self.heightForWidth(self.width())))
 

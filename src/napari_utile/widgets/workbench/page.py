@@ -8,13 +8,14 @@ from qtpy.QtWidgets import (
     QAbstractButton,
     QFrame,
     QScrollArea,
-    QToolButton,
     QWidget,
 )
 
 from napari_utile.widgets.later import later
 from napari_utile.widgets.parts.arrange import column, row
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import name_fields
+from napari_utile.widgets.parts.room import room_for
 
 # So long what was revealed stays in sight while it grows. Milliseconds.
 _FOLLOWED = 1000
@@ -114,10 +115,9 @@ class Page(QWidget):
         """
         self._scroll.setWidget(form)
         name_fields(form)
-        ask = QToolButton()
-        ask.setText("?")
+        ask = push_button("?", "Open the chapter on this page.")
         ask.setAccessibleName("Help on this page")
-        ask.setToolTip("Open the chapter on this page.")
+        room_for(ask, ask.text())
         ask.clicked.connect(lambda _: self.help_wanted.emit())
         below.setContentsMargins(0, 4, 0, 4)
         foot = row((below, 1), margins=(8, 0, 8, 4))

@@ -8,7 +8,7 @@ from napari.layers import Layer
 from napari.layers._source import layer_source
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QActionGroup, QMenu, QToolButton
+from qtpy.QtWidgets import QActionGroup, QMenu, QPushButton, QSizePolicy
 
 from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.files.images import read_image
@@ -26,7 +26,7 @@ _MEANINGS = (("t", "Time"), ("z", "Depth"), ("c", "Channels"))
 _MOST_SERIES = 50
 
 
-class ReadingMenu(QToolButton):
+class ReadingMenu(QPushButton):
     """A button with a menu of what an image layer can be read as.
 
     Names of axes are the layer's own axis labels; a projection and another image of the file are layers of their own.
@@ -56,13 +56,13 @@ class ReadingMenu(QToolButton):
         self._opening = LatestJob(owner=self)
         self.series: tuple[str, ...] = ()
         self.setText("⋯")
-        self.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # napari draws it over the dots
+        self.setStyleSheet("QPushButton::menu-indicator { image: none; }")  # napari draws it over the dots
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("How the image is read")
         self.setToolTip(
             "Say what the axes are, make one plane from a stack (largest value, mean, sharpest), or open another "
             "image of the same file."
         )
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu: Any = QMenu(self)
         self.setMenu(menu)
         menu.aboutToShow.connect(self.fill)

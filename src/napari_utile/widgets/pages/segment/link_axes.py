@@ -4,12 +4,13 @@ from typing import Any
 
 from napari_utile.engine.arrays import letter_of
 
-_CHOICES = {
+CHOICES = {
     "none": "Each plane by itself",
     "z": "Through z: objects",
     "views": "Three views",
     "t": "Over time: tracks",
 }
+"""The ways to link planes, in words."""
 
 
 def choices(layer: Any, channel_axis: int | None) -> dict[str, str]:
@@ -18,7 +19,7 @@ def choices(layer: Any, channel_axis: int | None) -> dict[str, str]:
     offered = ["none", *axes] if axes else []
     if "z" in axes and not layer.multiscale:
         offered.append("views")
-    return {each: words for each, words in _CHOICES.items() if each in offered}
+    return {each: words for each, words in CHOICES.items() if each in offered}
 
 
 def _linkable(layer: Any, channel_axis: int | None) -> list[str]:

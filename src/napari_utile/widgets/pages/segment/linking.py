@@ -20,13 +20,14 @@ from napari_utile.session.linking import LinkedLayers, marked_division
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
-from napari_utile.widgets.pages.segment.link_axes import axis_along, choices
+from napari_utile.widgets.pages.segment.link_axes import CHOICES, axis_along, choices
 from napari_utile.widgets.pages.segment.link_layer import link_stack
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, choice
 from napari_utile.widgets.parts.plane_picker import PlanePicker
+from napari_utile.widgets.parts.room import room_for
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer
@@ -34,6 +35,8 @@ from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.worker import OneJob, as_job, run_job
 
+_FRAME = 48
+"""Of a box of choices in napari's style, with its arrow. Pixels."""
 _COUNT = {
     "z": ("link_overlap", "link_gap"),
     "views": ("plane_distance",),
@@ -99,6 +102,7 @@ class Linking(OneJob, QWidget):
             "Link planes",
             "Give a cell one id in all planes, in a new layer with a table of volumes or tracks.",
         )
+        room_for(self.kind, max(CHOICES.values(), key=len), beside=_FRAME, exactly=False)
         self.link = push_button(
             "Link these cells", "Link all planes of the chosen cells; corrections are kept."
         )
