@@ -230,7 +230,7 @@ def test_parts_done_again_keep_what_else_is_in_the_folder(model, tmp_path):
         (b"image,dose\na.tif,\xb5\n", "fields.csv is not a table in UTF-8"),
         (
             b"labels,failed,flags,cells,sharpness,saturated\na_labels.tif,,3,1\n",
-            "Row 2 of fields.csv has 4 entries",
+            "Row 2 of fields.csv has 4 values",
         ),
     ],
 )
@@ -428,7 +428,7 @@ def test_parts_hold_each_image_once():
         ("drug,dose\na,b\n", "one column named well or pattern"),
         ("well\nA1\n", "one column named well or pattern"),
         ("well,drug\ncells,b\n", "not a well such as A1"),
-        ("well,drug\nA1\n", "Row 2 of map.csv has 1 entries"),
+        ("well,drug\nA1\n", "Row 2 of map.csv has 1 value"),
         ("", "it has none"),
         ("pattern,Image\n*,9\n", "a condition named Image"),
         (b"pattern,dose\n*,\xb5M\n", "save it as “CSV UTF-8”"),
