@@ -285,7 +285,7 @@ def test_cells_of_a_folder_are_measured_into_one_table(
     table = tmp_path / "cells.csv"
     assert main(["measure", str(predictions), str(images), "-o", str(table)]) == 0
     rows = rows_of(table)
-    assert [row["image"] for row in rows] == ["a_labels"] * 4 + ["b_labels"] * 4 + ["c_labels"] * 3
+    assert [row["image"] for row in rows] == ["a.tif"] * 4 + ["b.tif"] * 4 + ["c.tif"] * 3
     assert {row["area_um2"] for row in rows} == {"30.0"}
     assert {row["intensity_mean"] for row in rows} == {"9.0"}
     assert "11 cells of 3 images" in capsys.readouterr().out

@@ -198,7 +198,10 @@ def test_results_of_all_series_are_paired_with_their_series(two, tmp_path, recip
             path.unlink()
     assert main(["measure", str(out), str(two), "-o", str(tmp_path / "a.csv")]) == 0
     means = {(row["image"], row["intensity_mean"]) for row in rows_of(tmp_path / "a.csv")}
-    assert means == {("two_first_labels", "100.0"), ("two_second_labels", "200.0")}
+    assert means == {("two_first", "100.0"), ("two_second", "200.0")}
+    if recipes:
+        assert main(["measure", str(out), "-o", str(tmp_path / "b.csv")]) == 0
+        assert {row["image"] for row in rows_of(tmp_path / "b.csv")} == {"two_first", "two_second"}
     (out / "two_third_labels.tif").write_bytes((out / "two_first_labels.tif").read_bytes())
     assert main(["measure", str(out), str(two), "-o", str(tmp_path / "a.csv")]) == 1
     assert {(row["image"], row["intensity_mean"]) for row in rows_of(tmp_path / "a.csv")} == means

@@ -626,7 +626,7 @@ def test_results_of_a_plate_are_measured_and_scored_with_their_fields(model, tmp
     tifffile.imwrite(tmp_path / "a.tif", spots(4))
     assert main(["segment", str(tmp_path / "a.tif"), "-o", str(out), *WORDS, *options]) == 0
     assert main(["measure", str(out), "-o", str(table)]) == 0
-    assert [row["image"] for row in rows_of(table)] == ["a" if options else "a_labels"] * 4 + found
+    assert [row["image"] for row in rows_of(table)] == ["a.tif"] * 4 + found
     capsys.readouterr()
     # A plate is still one image where a single file is given with it, and other folders hold no images.
     tifffile.imwrite(tmp_path / "one.tif", (spots(1) > 0).astype(np.uint16))
@@ -688,7 +688,7 @@ def test_a_copy_that_lies_in_folders_like_wells_is_said_and_left_out_where_no_pl
             tifffile.imwrite(tmp_path / folder / f"{name}.tif", spots(1))
     words = ["measure", str(tmp_path / "labels"), str(tmp_path / "images"), "-o", str(tmp_path / "a.csv")]
     assert main(words) == 0
-    assert [row["image"] for row in rows_of(tmp_path / "a.csv")] == ["a", "b"]
+    assert [row["image"] for row in rows_of(tmp_path / "a.csv")] == ["a.tif", "b.tif"]
     assert "ignored: a.tif, b.tif" in capsys.readouterr().err
 
 

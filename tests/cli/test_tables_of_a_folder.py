@@ -370,3 +370,23 @@ def test_the_columns_of_planes_have_one_name_in_every_table(folder):
     cells.write_text(cells.read_text("utf-8").replace("t,", "T,", 1), "utf-8")
     folder.segment("b")
     assert [row["t"] for row in rows(folder.out / "cells.csv")] == ["0", "0", "1", "1", "1"] * 2
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "ome-zarr")], ids=["files", "stores"])
+def test_measured_cells_name_their_image_as_the_tables_of_the_folder_do(folder, tmp_path, options):
+    folder.draw(a=2, b=1)
+    assert folder.segment(options=options) == 0
+    listed = [("a.tif", "1"), ("a.tif", "2"), ("b.tif", "1")]
+    if not options:  # stores have tables of their own
+        assert [(row["image"], row["label"]) for row in rows(folder.out / "cells.csv")] == listed
+    for given in ([str(folder.out)], [str(folder.out), str(folder.images)]):
+        assert main(["measure", *given, "-o", str(tmp_path / "m.csv")]) == 0
+        assert [(row["image"], row["label"]) for row in rows(tmp_path / "m.csv")] == listed
+
+
+def test_labels_whose_image_nobody_names_are_called_by_their_file(folder, tmp_path):
+    folder.draw(a=1)
+    assert folder.segment() == 0
+    (folder.out / "a_recipe.json").write_text("{}")
+    assert main(["measure", str(folder.out / "a_labels.tif"), "-o", str(tmp_path / "m.csv")]) == 0
+    assert [row["image"] for row in rows(tmp_path / "m.csv")] == ["a_labels.tif"]

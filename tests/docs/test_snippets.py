@@ -97,7 +97,7 @@ def test_a_parquet_table_opens_in_pandas_as_the_page_says(tmp_path, monkeypatch)
     (snippet,) = blocks(TOP / "docs" / "other_programs.md", "python")
     names: dict[str, object] = {}
     exec(compile(snippet, "other_programs.md", "exec"), names)
-    images = ["a_labels", "ü_labels"]
+    images = ["a_labels.tif", "ü_labels.tif"]
     assert names["cells"].index.tolist() == [(image, cell) for image in images for cell in (1, 2)]
     assert names["cells"]["area_px"].tolist() == [90, 150, 90, 150]
     assert names["means"]["area_px"].to_dict() == dict.fromkeys(images, 150)

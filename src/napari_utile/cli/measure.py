@@ -14,6 +14,7 @@ from napari_utile.engine.files.label_files import find_labels, pair_files
 from napari_utile.engine.files.label_origin import origin_of_labels
 from napari_utile.engine.files.label_planes import index_in_image, labels_of, pairing_in_words
 from napari_utile.engine.files.label_reading import read_labels
+from napari_utile.engine.files.result_files import image_of_labels
 from napari_utile.engine.files.tables import check_table, write_table
 from napari_utile.engine.files.targets import identities
 from napari_utile.engine.linking.measure import ID_COLUMN
@@ -106,7 +107,10 @@ def _measure(
     if arguments.pixel_size is not None:
         size, unit = (arguments.pixel_size, arguments.pixel_size), "µm"
     tables = []
-    called = name if "/" in name else file.name  # in each well of a plate the files have the same names
+    if "/" in name or (series and not arguments.series):  # a field of a plate, or one of a file's images
+        called = name
+    else:
+        called = image.shown_name if image is not None else image_of_labels(path)
     planes = origin.planes(file, image) if image is not None else None
     if planes is not None and (said := pairing_in_words(file, planes)):
         print(said)

@@ -7,14 +7,22 @@ remove: a mask or a table that a user put there has no place in a recipe.
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.json_file import read_json, write_json
-from napari_utile.engine.files.names import CELLS, RECIPE_ENDING, STORE_RECIPE, name_and_ending, recipe_place
+from napari_utile.engine.files.names import (
+    CELLS,
+    RECIPE_ENDING,
+    STORE_RECIPE,
+    image_name,
+    name_and_ending,
+    recipe_place,
+    shown_name,
+)
 
 LABELS = "_labels.tif"
 """What follows an image's name in the file of its labels."""
@@ -32,6 +40,31 @@ def recipe_beside(path: Path) -> Path | None:
     recipe = recipe_place(path)
     of_file = name_and_ending(path)[1] in _PICTURES and path.suffix.lower() in (".tif", ".tiff")
     return recipe if (of_file or recipe.name == STORE_RECIPE) and os.path.isfile(recipe) else None
+
+
+def image_of_labels(labels: Path) -> str:
+    """Call the image of labels as the tables of a batch do: by its file, or by which of a file's images it is.
+
+    Parameters
+    ----------
+    labels : Path
+        A file, or a store.
+
+    Returns
+    -------
+    str
+        What the recipe says; the name of `labels` where there is none, or it names no image.
+    """
+    recipe = recipe_beside(labels)
+    with suppress(UtileError, KeyError, TypeError, AttributeError):  # damaged: says nothing
+        if recipe is not None:
+            values = read_json(recipe, "is not a recipe")
+            source = Path(PureWindowsPath(values["source"]).as_posix())  # of any system
+            ours = name_and_ending(labels)[0]
+            selection = values.get("plan", values).get("selection") or {}
+            of_many = selection.get("series") and ours.startswith(f"{image_name(source)}_")
+            return ours if of_many else shown_name(source)
+    return shown_name(labels)
 
 
 def touched(start: str, beside: Collection[str]) -> list[Path]:
