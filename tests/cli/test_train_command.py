@@ -182,7 +182,9 @@ def test_a_refused_checkpoint_is_not_called_that_of_this_training(pairs: Path, c
     assert "continues it" not in said
 
 
-def test_a_model_that_is_not_better_is_not_written(pairs: Path, capsys, monkeypatch) -> None:
+def test_a_model_that_is_not_better_is_written_where_that_is_asked_for_afterwards(
+    pairs: Path, capsys, monkeypatch
+) -> None:
     utile("train", pairs, *small(pairs))
     from napari_utile.engine.training.fine_tune import FineTuned
 
@@ -192,6 +194,9 @@ def test_a_model_that_is_not_better_is_not_written(pairs: Path, capsys, monkeypa
     assert utile("fine-tune", pairs, *given) == 1
     assert "not better than the one it started from" in capsys.readouterr().err
     assert not tuned.exists()
+    assert utile("fine-tune", pairs, *given, "--resume", "--keep-worse") == 0
+    assert tuned.exists()
+    assert not tuned.with_suffix(".checkpoint").exists()
 
 
 def test_no_bundled_model_is_replaced_by_one_that_is_trained(pairs: Path, capsys) -> None:

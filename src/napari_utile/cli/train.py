@@ -234,7 +234,7 @@ def _kept_in(checkpoint: Path) -> str:
 def _kept_until_written(
     checkpoint: Path, training: "Run[TrainStep, FineTuned]", tuning: "FineTuning"
 ) -> Iterator[None]:
-    """Delete the checkpoint once the model is judged and written; say where it is where that does not come about."""
+    """Say where the checkpoint is where the model is not judged and written; see `_keep`, which deletes it."""
     try:
         yield
     except BaseException:
@@ -245,7 +245,6 @@ def _kept_until_written(
             if tuning.run.progress.step and checkpoint.is_file():
                 print(f"{_kept_in(checkpoint)}; --resume continues it.", file=sys.stderr)
         raise
-    checkpoint.unlink(missing_ok=True)
 
 
 def _best_base(images: list[AnnotatedImage], params: FineTuneParams) -> Model:
@@ -327,6 +326,8 @@ def _line(step: "TrainStep") -> dict[str, Any]:
 
 
 def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
+    """Write the model and delete its checkpoint, unless it is not better; return the exit status."""
+    checkpoint = _checkpoint(arguments.output)
     if result.before is not None and result.after is not None:
         print(
             f"{capitalised(result.judged_on)} ({counted(result.after.objects, 'cell')}): "
@@ -339,9 +340,14 @@ def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
         more = "add images" if arguments.validation_images else "annotate more, or hold out more"
         print(f"Too few cells in the {result.judged_on} to say which is better: {more}.", file=sys.stderr)
     if arguments.family is None and result.improved is False and not arguments.keep_worse:
-        print("The model is not better than the one it started from: it was not written.", file=sys.stderr)
+        print(
+            "The model is not better than the one it started from: it was not written. "
+            f"--resume --keep-worse writes it, from {checkpoint}.",
+            file=sys.stderr,
+        )
         return 1
     save_model(result.model.card, result.model.network, arguments.output)
+    checkpoint.unlink(missing_ok=True)
     print(
         f"{arguments.output}: {counted(result.result.steps, 'step')} in {result.result.seconds / 60:.1f} minutes"
     )
