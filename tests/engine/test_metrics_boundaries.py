@@ -70,6 +70,14 @@ def test_a_boundary_moves_no_farther_than_allowed() -> None:
     assert warping_error(prediction, truth, max_displacement=2) == pytest.approx(3 * 8 / 100)
 
 
+@pytest.mark.parametrize("reach", [5, 11, 12, 20, 40])
+def test_a_boundary_moves_as_far_as_allowed(reach: int) -> None:
+    truth, prediction = np.zeros((3, 200), bool), np.zeros((3, 200), bool)
+    truth[:, :100], prediction[:, :160] = True, True
+    warped = homotopic_warp(truth, prediction, reach)
+    assert warped[1].tolist() == [column < 100 + reach for column in range(200)]
+
+
 def test_ignored_pixels_are_not_judged() -> None:
     prediction = square(4, 4, 3)
     assert warping_error(prediction, np.zeros((16, 16), bool), ignore=square(3, 3, 6)) == 0
@@ -155,6 +163,17 @@ def test_a_stack_is_judged_plane_by_plane() -> None:
     prediction = np.stack([square(5, 6, 6), square(4, 4, 7)]).astype(int)
     prediction[1, 7, 7] = 0
     assert boundary_scores(prediction, truth).warping_error == pytest.approx(1 / 512)
+
+
+def test_a_plane_counts_as_much_as_it_has_pixels_that_are_not_ignored() -> None:
+    truth = np.stack([square(4, 4, 6)] * 2).astype(int)
+    prediction = truth.copy()
+    prediction[0] = 0
+    ignore = np.zeros(truth.shape, bool)
+    ignore[1, 8:] = True
+    alone = boundary_scores(prediction[0], truth[0]).warping_error
+    assert alone > 0
+    assert boundary_scores(prediction, truth, ignore).warping_error == pytest.approx(alone * 256 / 384)
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0), (2, 0, 5), (0, 4, 5)])

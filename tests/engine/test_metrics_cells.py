@@ -121,6 +121,22 @@ def test_an_unmatched_object_mostly_inside_the_ignored_region_is_no_error() -> N
     assert cell_scores(prediction, truth, np.array([[0, 0, 0, 1, 1, 1]], bool)).false_positives == 1
 
 
+def test_an_object_half_inside_the_ignored_region_is_judged() -> None:
+    scores = cell_scores(np.zeros((1, 2), int), np.array([[1, 1]]), np.array([[0, 1]], bool))
+    assert (scores.truth_cells, scores.false_negatives) == (1, 1)
+
+
+@pytest.mark.parametrize("ids", [[[1, 2, 2, 2]], [[2, 1, 1, 1]]])
+def test_of_two_equal_overlaps_the_judged_object_is_the_match(ids: list[list[int]]) -> None:
+    # Of the second object two pixels of three are ignored; each shares one of two pixels with the only one opposite.
+    hidden = np.array([[0, 0, 1, 1]], bool)
+    one, two = np.array([[1, 1, 0, 0]]), np.array(ids)
+    scores = cell_scores(one, two, hidden)
+    assert (scores.true_positives, scores.false_negatives, scores.ap50) == (1, 0, 1)
+    scores = cell_scores(two, one, hidden)
+    assert (scores.true_positives, scores.false_positives, scores.ap50) == (1, 0, 1)
+
+
 @pytest.mark.parametrize(
     ("prediction", "truth", "sentence"),
     [
@@ -193,6 +209,15 @@ def test_of_the_largest_matchings_the_one_with_the_best_overlaps_counts() -> Non
     for small, large in ((1, 2), (2, 1), (5, 1)):
         prediction = np.array([[small, small, large, large, large, large, 0, 0, 0, 0]])
         assert cell_scores(prediction, truth, iou=0.3).mean_iou == pytest.approx(4 / 6)
+
+
+@pytest.mark.parametrize(("small", "large"), [(1, 2), (2, 1)])
+def test_of_equal_overlaps_the_larger_intersection_counts_in_the_aggregated_jaccard(
+    small: int, large: int
+) -> None:
+    truth = np.array([[1] * 4 + [0] * 8])
+    prediction = np.array([[small] + [large] * 11])  # IoU 1/4 and 3/12
+    assert cell_scores(prediction, truth).aggregated_jaccard == pytest.approx(3 / (12 + 1))
 
 
 @given(two_label_images)
