@@ -75,3 +75,20 @@ def test_it_ends_where_the_model_is_not_sure_of_it(last) -> None:
 def test_another_cell_below_a_waist_is_not_taken() -> None:
     planes = [discs((20, 20, radius, 0.9)) for radius in (8, 7, 5, 8, 8)]
     assert followed(*planes) == [area(8), area(7), area(5)]
+
+
+def test_a_cap_grows_to_its_cell_however_quickly() -> None:
+    assert followed(*[discs((20, 20, radius, 0.9)) for radius in (5, 8, 11)]) == [area(5), area(8), area(11)]
+
+
+@pytest.mark.parametrize("radii", [(8, 9, 9), (9, 8, 8)])
+def test_each_section_is_as_sure_as_the_one_that_was_clicked(radii) -> None:
+    planes = [
+        discs((20, 20, radius, likely)) for radius, likely in zip(radii, (0.95, 0.8, 0.65), strict=True)
+    ]
+    assert followed(*planes) == [area(radius) for radius in radii[:2]]
+
+
+def test_a_waist_is_remembered_while_the_cell_becomes_thicker_in_small_steps() -> None:
+    planes = [discs((20, 20, radius, 0.9)) for radius in (10, 6, 6.5, 7.2)]
+    assert followed(*planes) == [area(10), area(6), area(6.5)]
