@@ -194,3 +194,21 @@ def test_a_cell_knows_its_pixels():
     assert [index.tolist() for index in cell.indices()] == [[12, 12], [23, 24]]
     assert cell.same_pixels(Cell(Window(slice(12, 13), slice(23, 25)), np.ones((1, 2), dtype=bool)))
     assert cell_from_mask(np.zeros((3, 3), dtype=bool)) is None
+
+
+def test_a_gap_that_the_window_shows_only_half_of_is_looked_at_whole():
+    probability = np.ones((31, 31), dtype=np.float32)
+    y, x = np.mgrid[:31, :31] - 15
+    probability[np.maximum(abs(y), abs(x)) == 3] = 0  # a gap of 24 pixels, which is filled
+    params = InstanceParams(fill_holes=30, minimum_size=0, split=0, grow=0)
+    cell = cell_at(Reader(probability), probability.shape, (15, 15), params, radius=3)
+    assert whole(cell, probability.shape).all()
+
+
+def test_a_neighbour_that_the_window_shows_only_half_of_is_looked_at_whole():
+    probability = np.zeros((40, 60), dtype=np.float32)
+    probability[13:18, 13:18] = 1
+    probability[15, 19:31] = 1  # of 12 pixels, too few for a cell
+    params = InstanceParams(fill_holes=0, minimum_size=20, split=0, grow=1)
+    cell = cell_at(Reader(probability), probability.shape, (15, 15), params, radius=8)
+    assert cell.area == 25
