@@ -156,6 +156,28 @@ def test_a_division_is_reported_and_a_cell_that_comes_in_is_none():
     assert linked.links.summary() == "4 tracks, 1 division"
 
 
+@pytest.mark.parametrize(
+    ("mother", "first", "second", "divided"),
+    [
+        ((20, 20, 7), (14, 20, 5), (26, 20, 5), True),
+        ((20, 20, 7), (20, 20, 6), (32, 20, 4.5), True),  # the smaller one counts less
+        ((20, 20, 7), (28, 14, 5), (28, 26, 5), False),  # not between them
+        ((20, 20, 7), (21, 20, 6), (11, 20, 2), False),  # too small to be a daughter
+        ((20, 20, 6), (13, 20, 6), (27, 20, 6), False),  # no smaller than the mother
+    ],
+)
+def test_a_mother_lies_between_two_daughters_alike_and_smaller_than_she_was(mother, first, second, divided):
+    frames = [label_discs((40, 60), mother), label_discs((40, 60), first, second)]
+    links = link(np.array(frames), "t", distance=30).links
+    assert links.parents == ({2: 1, 3: 1} if divided else {})
+
+
+def test_over_a_gap_a_cell_is_about_as_large_as_it_was():
+    for radius, total in ((7, 1), (3, 2)):
+        frames = [label_discs((40, 60), *each) for each in ([(20, 20, 8)], [], [(20, 20, radius)])]
+        assert link(np.array(frames), "t", gap=1).links.total == total
+
+
 def test_each_time_point_is_linked_through_z_by_itself_and_each_depth_through_time():
     rng = np.random.default_rng(0)
     stack = rng.integers(0, 2, (2, 3, 1, 1)) * 0 + np.ones((2, 3, 4, 4), int)
@@ -166,6 +188,12 @@ def test_each_time_point_is_linked_through_z_by_itself_and_each_depth_through_ti
     assert [int(plane.max()) for plane in in_time.of_planes(planes).read()] == [1, 2, 3, 1, 2, 3]
     with pytest.raises(UtileError, match="no planes along Z"):
         link_planes(planes_of(stack[:, 0], "TYX"), LinkParams("z"))
+
+
+def test_the_divisions_of_each_depth_are_those_of_its_own_tracks():
+    frames = [label_discs((40, 60), (20, 20, 7)), label_discs((40, 60), (14, 20, 5), (26, 20, 5))]
+    planes = planes_of(np.stack([frames, frames], axis=1), "TZYX")
+    assert link_planes(planes, LinkParams("t")).parents == {2: 1, 3: 1, 5: 4, 6: 4}
 
 
 @pytest.mark.parametrize("shape", [(40, 40, 6), (40, 40, 3), (40, 60, 4)])
