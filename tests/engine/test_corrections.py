@@ -104,7 +104,9 @@ def test_without_markers_inside_the_deepest_pixel_stays(drawn):
     kept = push_back(mask, probability, [], points)
     assert not any(kept[point] for point in points)
     assert not (kept & ~mask).any()
-    assert not kept.any() or mask.sum() > len(points)
+    deepest = deepest_points(mask, points)
+    assert all(kept[point] for point in deepest)
+    assert kept.any() == bool(deepest) == (mask.sum() > len(points))
 
 
 def test_a_background_marker_pushes_the_outline_back_to_its_contour():

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.clicks.markers import Marker, cells_from_markers
+from napari_utile.engine.clicks.markers import Marker, cells_from_markers, read_markers
 from napari_utile.engine.clicks.prompts import cell_at
 from napari_utile.engine.steps import Run
 from pictures import discs
@@ -76,9 +76,26 @@ def test_the_threshold_of_a_marker_outlines_its_cell():
     assert not ((narrow > 0) & (wide == 0)).any()
 
 
+def test_a_merged_cell_has_the_lowest_threshold_of_its_parts():
+    probability = discs((40, 60), (20, 15), (20, 40))
+    for markers in ([(20, 15), (20, 40)], [(20, 40), (20, 15)]):
+        low, other = markers
+        both = [Marker(low, 3, threshold=0.3), Marker(other, 3)]
+        cells = Run(cells_from_markers(Field(probability), both, PARAMS)).result
+        assert cells[3].threshold == 0.3
+
+
 def test_a_marker_on_nothing_makes_nothing():
     assert made(np.zeros((9, 9), dtype=np.float32), [Marker((4, 4), 1)]).max() == 0
     assert made(np.zeros((9, 9), dtype=np.float32), []).max() == 0
+
+
+def test_more_than_ten_axes_of_a_file_are_in_their_order(tmp_path):
+    names = ",".join(f"axis-{axis}" for axis in range(11))
+    rows = f"index,{names},kind,cell,order\n0,{','.join(map(str, range(11)))},cell,1,0\n"
+    (tmp_path / "markers.csv").write_text(rows)
+    (marker,) = read_markers(tmp_path / "markers.csv")
+    assert marker.point == tuple(range(11))
 
 
 @settings(max_examples=40, deadline=None)
