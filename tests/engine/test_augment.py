@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.training.augment import draw_deformation, draw_grey_change, warp
+from napari_utile.engine.training.augment import GreyChange, draw_deformation, draw_grey_change, warp
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
 
 ONLY = {"rotation": 0, "flip": False, "scale": 1, "shift": 0, "elastic": 0, "contrast": 0, "brightness": 0}
@@ -89,6 +89,22 @@ def test_grey_values_change_as_drawn() -> None:
     assert -0.2 <= change.offset <= 0.2
     assert 0.5 <= change.gamma <= 2
     assert change.gain != 1
+
+
+def test_inverted_bright_is_dark() -> None:
+    change = GreyChange(1, 1, 0, 0, 0, invert=True)
+    assert change.apply(torch.tensor([[[0.0, 0.25, 1.0]]])).tolist() == [[[1.0, 0.75, 0.0]]]
+
+
+def test_uneven_light_changes_from_the_middle_to_the_border_along_y_and_x() -> None:
+    lit = GreyChange(1, 1, 0, 0, 0, slope=(0.5, 0.25)).apply(torch.ones(1, 3, 5))
+    assert lit[0, :, 2].tolist() == [0.5, 1.0, 1.5]
+    assert lit[0, 1].tolist() == [0.75, 0.875, 1.0, 1.125, 1.25]
+
+
+def test_each_channel_has_its_own_gain() -> None:
+    change = GreyChange(1, 1, 0, 0, 0, colours=(0.5, 1.0, 2.0))
+    assert change.apply(torch.ones(3, 1, 1)).flatten().tolist() == [0.5, 1.0, 2.0]
 
 
 def test_negative_grey_values_survive_gamma() -> None:

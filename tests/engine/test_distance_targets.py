@@ -1,12 +1,14 @@
 """What networks learn of distances, and how far a prediction is from it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.outputs import DISTANCES, ModelClass, class_output
-from napari_utile.engine.training.augment import blurred, draw_deformation, draw_grey_change
+from napari_utile.engine.training.augment import GreyChange, blurred, draw_deformation, draw_grey_change
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
 from napari_utile.engine.training.distances import distance_targets
 from napari_utile.engine.training.loss import weighted_cross_entropy
@@ -151,24 +153,29 @@ def test_an_optional_channel_is_0_in_half_of_the_samples_and_never_gets_noise() 
 
 
 @pytest.mark.parametrize(
-    ("params", "changed"),
+    ("params", "attribute"),
     [
-        ({"blur": 3.0}, True),
-        ({"gradient": 0.5}, True),
-        ({"invert": 1.0}, True),
-        ({"colour": 0.5}, True),
-        ({}, False),
+        ({"blur": 3.0}, "blur"),
+        ({"gradient": 0.5}, "slope"),
+        ({"invert": 1.0}, "invert"),
+        ({"colour": 0.5}, "colours"),
+        ({}, "blur"),
     ],
 )
-def test_each_change_of_grey_values_does_something_and_none_is_nothing(params, changed) -> None:
+def test_each_change_of_grey_values_does_something_and_none_is_nothing(params, attribute) -> None:
     still = {"contrast": 0, "brightness": 0, "gamma": 1, "noise": 0}
     image = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
-    results = [
-        draw_grey_change(np.random.default_rng(seed), AugmentParams(**still, **params)).apply(image.clone())
-        for seed in range(20)
-    ]
-    assert all(each.shape == image.shape for each in results)
-    assert any(not torch.allclose(each, image) for each in results) == changed
+    nothing = GreyChange(1.0, 1.0, 0.0, 0.0, 0)
+    changed = 0
+    for seed in range(20):
+        drawn = draw_grey_change(np.random.default_rng(seed), AugmentParams(**still, **params))
+        drawn = replace(drawn, noise_seed=0)
+        assert replace(drawn, **{attribute: getattr(nothing, attribute)}) == nothing, "the others stay"
+        result = drawn.apply(image.clone())
+        assert result.shape == image.shape
+        assert torch.equal(result, image) == (drawn == nothing)
+        changed += drawn != nothing
+    assert bool(changed) == bool(params)
 
 
 def test_a_blur_keeps_an_even_image_and_spreads_a_point() -> None:
