@@ -73,6 +73,29 @@ def test_few_cells_more_are_no_reason_for_other_settings():
     assert score([Learned(foreground)], [PLANE], chosen).ap50 == 1
 
 
+def test_objects_that_nobody_annotated_say_nothing_of_the_smallest_size():
+    small = [(40, 20), (40, 60), (40, 100), (80, 20)]
+    labels = label_discs((120, 120), *((*each, 10) for each in CENTRES), *((*each, 2) for each in small))
+    plane = training_plane("plane", np.zeros((1, 120, 120), np.float32), labels)
+    plane = replace(plane, target=np.where(labels > len(CENTRES), np.uint8(IGNORE), plane.target))
+    specks = discs([(100, 50), (100, 75), (100, 100), (80, 80), (80, 40), (40, 40), (40, 80)], 5)
+    foreground = ((CELLS > 0) | (specks > 0)).astype(np.float32)
+    assert best_instances([Learned(foreground)], [plane], START).minimum_size > 81
+
+
+def test_the_overlap_is_that_of_what_lies_above_the_threshold():
+    faint = [Learned(np.where(CELLS > 0, 0.6, 0).astype(np.float32))]
+    assert score(faint, [PLANE], START).overlap == 1
+    assert score(faint, [PLANE], replace(START, threshold=0.7)).overlap == 0
+
+
+def test_a_held_out_plane_in_which_no_cell_is_found_says_nothing_of_the_confidence():
+    sure, nothing = Learned((CELLS > 0).astype(np.float32)), Learned(np.zeros(CELLS.shape, np.float32))
+    known = least_confidence([sure, sure], [PLANE] * 2, START, 20.0)
+    assert known is not None
+    assert least_confidence([sure, nothing, sure], [PLANE] * 3, START, 20.0) == known
+
+
 def test_the_confidence_of_held_out_planes_is_the_threshold_less_a_margin():
     y, x = np.mgrid[:96, :96]
     cells = ((y % 24) - 12) ** 2 + ((x % 24) - 12) ** 2 < 49

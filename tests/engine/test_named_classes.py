@@ -25,9 +25,11 @@ from napari_utile.engine.training.classes import (
     class_targets,
     with_classes,
 )
+from napari_utile.engine.training.data import balanced
 from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning, new_model
 from napari_utile.engine.training.objective import Objective
 from napari_utile.engine.training.recipes import TrainingRecipe
+from napari_utile.engine.training.samples import training_plane
 
 RECIPE = TrainingRecipe("test", tile=20, batch=4, rate=1e-2, warm_up=0, validate_every=10, average=0.8)
 RECIPE = dataclasses.replace(RECIPE, augment=AugmentParams())
@@ -55,6 +57,17 @@ def test_targets_say_the_class_where_it_is_known() -> None:
     classes = {1: "a", 2: "b"}
     assert class_targets(labels, classes, ["a", "b"]).tolist() == [[0, 2, 3, 1]]
     assert class_targets(labels, classes, ["cell"]).tolist() == [[0, 1, 1, 1]]
+
+
+def test_a_rare_class_weighs_four_times_as_much_at_most() -> None:
+    labels = np.zeros((40, 40), int)
+    labels[:20], labels[30, :4] = 1, 2  # of 800 and 4 pixels
+    targets = class_targets(labels, {1: "a", 2: "b"}, ["a", "b"])
+    plane = training_plane("a", np.zeros((1, 40, 40), np.float32), labels, targets=targets)
+    (made,) = balanced([plane], 2)
+    for target, factor in ((0, 1), (2, 402 / 800), (3, 4)):
+        here = plane.target == target
+        np.testing.assert_allclose(made.weight[here], factor * plane.weight[here], rtol=1e-5)
 
 
 @pytest.mark.parametrize("distances", [False, True])

@@ -199,6 +199,30 @@ def test_focus_finds_rare_objects() -> None:
     assert seen[0.0] < 10
 
 
+def test_focus_finds_no_object_that_is_not_annotated() -> None:
+    labels = np.zeros((120, 120), np.uint8)
+    labels[20:24, 20:24], labels[90:94, 90:94] = 1, 2
+    plane = training_plane("a", np.zeros((1, 120, 120), np.float32), labels)
+    plane.target[60:] = IGNORE
+    drawer = Sampler([plane], 0, focus=1.0)
+    assert all(bool((drawer.sample(step, 0, 16).target == 1).any()) for step in range(20))
+
+
+def test_a_sample_of_an_object_at_the_border_lies_inside_the_plane() -> None:
+    corner = np.zeros((40, 60), np.uint8)
+    corner[:3, :3] = 1
+    drawer = Sampler([training_plane("a", IMAGE, corner)], 0, focus=1.0)
+    for step in range(5):
+        np.testing.assert_allclose(drawer.sample(step, 0, 16).image[0].numpy(), IMAGE[0, :16, :16], atol=1e-4)
+
+
+def test_a_pixel_s_distances_are_learnt_or_not_and_nothing_between() -> None:
+    plane = training_plane("a", IMAGE, LABELS, distances=True)
+    drawer = Sampler([plane], 4, AugmentParams(), focus=1.0)
+    for step in range(5):
+        assert set(drawer.sample(step, 0, 24).distances[2].unique().tolist()) <= {0.0, 1.0}
+
+
 def test_sparse_annotations_are_what_samples_are_centred_on() -> None:
     painted = np.zeros((200, 200), np.uint8)
     painted[150:152, 20:40] = 1

@@ -19,8 +19,8 @@ from napari_utile.engine.training import run as training_run
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.recipes import DEFAULT, RECIPES, RONNEBERGER2015, Budget, TrainingRecipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
-from napari_utile.engine.training.samples import TrainingPlane, training_plane
-from napari_utile.engine.training.validation import Validation
+from napari_utile.engine.training.samples import Sample, TrainingPlane, training_plane
+from napari_utile.engine.training.validation import Validation, validate
 from napari_utile.engine.weights.annotation import Annotation
 
 FAST = TrainingRecipe(
@@ -79,6 +79,25 @@ def test_training_learns() -> None:
     assert [step.step for step in seen] == list(range(1, 61))
     assert result.reason == "budget"
     assert not result.network.training
+
+
+def empty_tile(sure: float, weight: float) -> Sample:
+    """Three pixels of background, and as their image the logits that a network gives them."""
+    logits = torch.tensor([sure, 0.0]).reshape(2, 1, 1).expand(2, 1, 3)
+    return Sample(logits, torch.zeros(1, 3, dtype=torch.uint8), torch.full((1, 3), weight))
+
+
+def test_held_out_tiles_count_as_much_as_their_pixels_weigh() -> None:
+    tiles = [empty_tile(0.0, 2.0), empty_tile(40.0, 1.0)]
+    found = validate(torch.nn.Identity(), tiles, torch.device("cpu"), objective.Objective(None, FAST))
+    assert found.loss == pytest.approx(np.log(2) * 6 / 9)
+    assert found.plain == pytest.approx(np.log(2) / 2)
+
+
+def test_tiles_without_an_object_in_which_none_is_found_overlap_fully() -> None:
+    tiles = [empty_tile(40.0, 1.0)]
+    found = validate(torch.nn.Identity(), tiles, torch.device("cpu"), objective.Objective(None, FAST))
+    assert found.overlap == 1
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
