@@ -114,6 +114,17 @@ def test_the_explanation_agrees_with_the_map(aspect):
         assert far.distance == pytest.approx(made.d2[row, column])
 
 
+def test_of_two_cells_as_near_the_smaller_id_is_the_first():
+    assert [near.cell for near in nearest_cells_at(np.array([[5, 0, 1]]), 0, 1)] == [1, 5]
+
+
+def test_in_high_pixels_a_cell_far_to_the_side_is_nearer_than_one_below():
+    labels = np.zeros((200, 200), int)
+    labels[100, 90], labels[130, 100], labels[100, 140] = 1, 2, 3  # 10, 30 and 40 pixels away
+    near, far = nearest_cells_at(labels, 100, 100, aspect=(3.0, 1.0))
+    assert (near.cell, far.cell, far.distance) == (1, 3, 40.0)
+
+
 def test_with_fewer_than_two_cells_fewer_are_found():
     labels = np.zeros((9, 9), int)
     assert nearest_cells_at(labels, 0, 0) == ()
