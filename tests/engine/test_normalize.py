@@ -99,6 +99,11 @@ def test_an_even_image_becomes_zero_everywhere(value) -> None:
     assert not measure_limits(pixels).apply(pixels).any()
 
 
+def test_an_even_image_is_its_mean_everywhere_where_the_spread_counts() -> None:
+    pixels = np.full((1, 5, 6), 7, np.uint8)
+    assert (measure_limits(pixels, Normalization(rule="spread")).apply(pixels) == 0.5).all()
+
+
 def test_an_image_of_nan_becomes_zero_everywhere() -> None:
     pixels = np.full((1, 5, 6), np.nan)
     limits = measure_limits(pixels)

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.measure import measure
-from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_model
+from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_model, stain_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.links import link
 from napari_utile.engine.linking.measure import Spacing, link_table
@@ -112,6 +112,14 @@ def test_cells_end_where_the_stain_does():
     for cell in (1, 2):
         both = ((cells == cell) & (truth == cell)).sum()
         assert both / ((cells == cell) | (truth == cell)).sum() > 0.85
+
+
+def test_an_edge_is_strong_that_only_a_tenth_around_the_seeds_exceeds():
+    slopes = np.repeat([1.0, 5.0], [70, 30])
+    image, seeds = np.tile(np.cumsum(slopes), (20, 1)), np.zeros((20, 100), int)
+    seeds[10, 50] = 1
+    stain = stain_of(image.__getitem__, seeds.__getitem__, seeds.shape, distance=1000)
+    assert stain.strong == pytest.approx(2 * 5 / np.sqrt(2))  # Sobel, over two pixels along one of two axes
 
 
 @pytest.mark.parametrize("lost", [np.inf, -np.inf])

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.cells.uncertainty import confidence_of, confidences, depth_score, depths
+from napari_utile.engine.cells.uncertainty import (
+    confidence_of,
+    confidences,
+    depth_score,
+    depths,
+    score_of,
+)
 
 
 def test_a_certain_cell_on_certain_background_has_confidence_one():
@@ -68,6 +74,13 @@ def test_the_depth_of_a_cell_is_the_largest_distance_that_is_predicted_in_it(lab
 def test_few_cells_lower_the_score_of_a_depth_and_a_part_of_the_image_stands_for_all_of_it():
     assert depth_score(np.full(4, 0.8)) == pytest.approx(0.75)
     assert depth_score(np.full(1, 0.8), share=1 / 16) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("expected", [5.0, 20.0])
+def test_cells_half_or_twice_as_large_as_the_model_knows_them_lower_the_score(expected):
+    confidence, area = np.full(4, 0.8), np.full(4, np.pi * 25)  # 10 pixels across
+    assert score_of(confidence, area, 10.0) == pytest.approx((0.8 - 0.3 / 2, 10))
+    assert score_of(confidence, area, expected) == pytest.approx((0.8 - 0.3 / 2 - 0.05, 10))
 
 
 def test_a_model_that_predicts_distances_is_rated_by_them_and_not_by_its_probability():
