@@ -125,7 +125,7 @@ def test_activation_follows_the_description() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"outputs": (class_output(3),)}, "3 channels, but there are 2 classes"),
+        ({"outputs": (class_output(3),)}, "3 channels, but 2 classes are named"),
         ({"outputs": (*DISTANCES, class_output(2))}, "first output must be 'classes'"),
         ({"outputs": (class_output(2), DISTANCES[0], DISTANCES[0])}, "same name"),
         ({"outputs": (class_output(2), DISTANCES[0]), "relief": "distances"}, "needs the outputs B and C"),
