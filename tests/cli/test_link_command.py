@@ -134,7 +134,7 @@ def test_what_leaves_one_plane_along_the_axis_is_named(model, tmp_path, capsys, 
         assert said.format(called[0], axis, called[1]) in capsys.readouterr().err
     assert not (tmp_path / "out" / "a_labels.tif").exists()
     views = {"three_views": True} if wish[0] == "three-views" else dict([wish])
-    called = [f"{name}={value}" for name, value in (chosen, *views.items())]
+    called = [f"{name}={value!r}" for name, value in (chosen, *views.items())]
     with pytest.raises(UtileError, match=f"^{re.escape(said.format(called[0], axis, called[1]))}$"):
         segment(image, **dict([chosen]), **views)
 
@@ -143,13 +143,13 @@ def test_axes_are_advised_only_where_the_letter_is_free_and_planes_of_the_other_
     model, tmp_path, capsys
 ):
     with pytest.raises(
-        UtileError, match=r"^image has one plane along Z, and link=z needs several: leave it out\.$"
+        UtileError, match=r"^image has one plane along Z, and link='z' needs several: leave it out\.$"
     ):
         segment(FRAMES[:, None], axes="TZYX", link="z")
     image = write(tmp_path / "film.tif", FRAMES, "TYX")
     assert run(image, tmp_path, "--link", "z", "--t", "0:2") == 1
     assert "its axes are TYX: leave out --link z.\n" in capsys.readouterr().err
-    with pytest.raises(UtileError, match=r"leave out link=z, or say what they are, such as axes=ZYX\.$"):
+    with pytest.raises(UtileError, match=r"leave out link='z', or say what they are, such as axes='ZYX'\.$"):
         segment(image, link="z")
 
 
@@ -196,7 +196,7 @@ def test_python_links_as_the_command_does(model, tmp_path):
         name: [row[name] for row in rows_of(tmp_path / "cells_tracks.csv")]
         for name in rows_of(tmp_path / "cells_tracks.csv")[0]
     }.items()
-    with pytest.raises(UtileError, match="no planes along Z, its axes are YX: leave out link=z"):
+    with pytest.raises(UtileError, match="no planes along Z, its axes are YX: leave out link='z'"):
         segment(FRAMES[0], link="z", axes="YX")
     with pytest.raises(ValueError, match="link must be one of"):
         segment(FRAMES, link="c")

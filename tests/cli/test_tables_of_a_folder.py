@@ -351,7 +351,7 @@ def test_a_part_does_not_replace_what_it_reads_by_the_tables_of_all(folder, caps
 
 
 def test_the_columns_of_planes_have_one_name_in_every_table(folder):
-    """Tables of before named them T and Z."""
+    """Tables of before named them T and Z, and had no column label."""
     for name in "ab":
         film = np.stack([spots(2), spots(3)])
         tifffile.imwrite(folder.images / f"{name}.tif", film, imagej=True, metadata={"axes": "TYX"})
@@ -367,9 +367,15 @@ def test_the_columns_of_planes_have_one_name_in_every_table(folder):
     tables = [rows(path) for path in (seeds / "a_cells.csv", cells, measured)]
     assert [[row["t"] for row in table] for table in tables[1:]] == [["0", "0", "1", "1", "1"]] * 2
     assert not any({"T", "Z"} & {*row} for table in tables for row in table)
-    cells.write_text(cells.read_text("utf-8").replace("t,", "T,", 1), "utf-8")
+    before = [{name: value for name, value in row.items() if name != "label"} for row in rows(cells)]
+    lines = [[{"t": "T"}.get(name, name) for name in before[0]], *(row.values() for row in before)]
+    cells.write_text("".join(f"{','.join(line)}\n" for line in lines), "utf-8")
     folder.segment("b")
-    assert [row["t"] for row in rows(folder.out / "cells.csv")] == ["0", "0", "1", "1", "1"] * 2
+    joined = rows(folder.out / "cells.csv")
+    assert [row["t"] for row in joined] == ["0", "0", "1", "1", "1"] * 2
+    assert (
+        [row["label"] for row in joined] == [row["index"] for row in joined] == ["1", "2", "1", "2", "3"] * 2
+    )
 
 
 @pytest.mark.parametrize("options", [(), ("--format", "ome-zarr")], ids=["files", "stores"])

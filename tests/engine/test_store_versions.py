@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.tables import read_columns
+from napari_utile.engine.files.tables import read_columns, write_table
 from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store import versions
@@ -116,6 +116,18 @@ def test_new_cells_get_ids_that_no_other_cell_has(made) -> None:
     edited[40:50, 40:50] = elsewhere[0]
     write_part(place, 0, WINDOW, part, edited, [plane])
     assert (read_part(place, 0, WINDOW)[40:50, 40:50] == taken.max() + 1).all()
+    undo_version(place, [plane])
+
+
+def test_a_table_of_before_gets_its_column_label_with_an_edit(made) -> None:
+    place, plane, plan = made
+    path = path_of_table(place, plan.planes[0])
+    write_table(path, {name: column for name, column in read_columns(path).items() if name != "label"})
+    part = read_part(place, 0, WINDOW)
+    write_part(place, 0, WINDOW, part, np.where(part == part.max(), 0, part), [plane])
+    table = read_columns(path)
+    assert [*table][:2] == ["index", "label"]
+    np.testing.assert_array_equal(table["label"], table["index"])
     undo_version(place, [plane])
 
 

@@ -184,10 +184,17 @@ def table_of_cells(row: Row, folder: Path) -> Path | None:
 
 
 def cells_in(path: Path) -> tuple[list[str], Iterator[Row]]:
-    """Read a table of cells: its columns, as they are called by now, and its rows; the planes were in T and Z once."""
+    """Read a table of cells: its columns, as they are called by now, and its rows.
+
+    The planes were in T and Z once, and the label in index alone.
+    """
     table = Table(path)
     columns = [name.lower() if name in ("T", "Z") else name for name in table.columns]
-    return columns, (dict(zip(columns, line, strict=True)) for line in table.lines)
+    rows = (dict(zip(columns, line, strict=True)) for line in table.lines)
+    if "label" in columns or "index" not in columns:
+        return columns, rows
+    after = columns.index("index") + 1
+    return [*columns[:after], "label", *columns[after:]], (row | {"label": row["index"]} for row in rows)
 
 
 def place_of(row: Row) -> dict[str, Any]:

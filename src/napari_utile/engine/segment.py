@@ -258,8 +258,8 @@ def segment(
     else:
         planes = planes_of(image, selection, linking.axis)
         if linking.axis:
-            asked = "three_views=True" if three_views else f"link={link}"
-            planes.check_several(linking.axis, asked, "{}={}")
+            asked = "three_views=True" if three_views else f"link={link!r}"
+            planes.check_several(linking.axis, asked, "{}={!r}")
         plane, stack = planes.plane(planes.indices[0]), planes.measured_on()
     if region is not None:
         region = region_of(region, plane)

@@ -324,6 +324,8 @@ def update_table(
         known = _numbers_of(part, plan)
         numbers = [known.get(label, kind) for label, kind in zip(new["index"].tolist(), kinds, strict=False)]
         new["class"] = np.array(["", *plan.classes], object)[numbers]
+    if "label" not in table:  # as in tables of before
+        table = {"index": table["index"], "label": table["index"], **table}
     stays = ~np.isin(table["index"], ids)
     # The column that names objects or tracks holds what the index does; of seeds that are gone nothing is measured.
     lacking = {name: np.full(len(new["index"]), np.nan) for name in table if name not in new}
