@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import torch
 
-from bundled.images import Annotated, channel_choices, read_part
+from bundled.images import Annotated, channel_choices, read_part, simulated_nuclei
 from bundled.models import PLANS, Plan
 from bundled.widen import start_from
 from napari_utile.engine.models.card import ModelCard
@@ -184,13 +184,24 @@ def main() -> None:
         metavar="DATA SET",
         help="or the shape of images, such as 520x696",
     )
+    parser.add_argument(
+        "--simulated",
+        type=int,
+        metavar="FIELDS",
+        help="of nuclei, instead of annotated images: to start from",
+    )
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
 
     plan = PLANS[args.name]
     recipe = recipe_of(plan)
     recipe = replace(recipe, tile=args.tile or recipe.tile, batch=args.batch or recipe.batch)
-    planes = planes_of(args.data, plan, plan.card(inputs=plan.inputs), recipe, args.leave_out)
+    card = plan.card(inputs=plan.inputs)
+    if args.simulated:
+        fields = simulated_nuclei(args.simulated)
+        planes = [plane for field in fields for plane in shown(field, plan, card, recipe)]
+    else:
+        planes = planes_of(args.data, plan, card, recipe, args.leave_out)
     print(json.dumps({"images": len(planes), "left out": args.leave_out}), flush=True)
     if args.within:
         left = args.within - running_for() / 60

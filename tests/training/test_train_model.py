@@ -47,6 +47,17 @@ def test_a_model_is_trained_and_its_card_says_how(annotated_data, tmp_path, monk
     assert not output.with_suffix(".checkpoint").exists()
 
 
+def test_a_model_starts_from_simulated_images_alone(annotated_data, tmp_path, monkeypatch, capsys) -> None:
+    simulated, output = tmp_path / "simulated.safetensors", tmp_path / "nuclei.safetensors"
+    nowhere = ["--data", str(tmp_path / "nowhere"), "--steps", "2", "--tile", "20"]
+    run(monkeypatch, "nuclei", "-o", str(simulated), "--simulated", "3", *nowhere)
+    assert load_model(simulated).card.training["images"] == 3
+    more = ["--data", str(annotated_data), "--steps", "1", "--tile", "20", "--start", str(simulated)]
+    run(monkeypatch, "nuclei", "-o", str(output), *more)
+    about = load_model(output).card.training
+    assert about["started from"]["fingerprint"] == load_model(simulated).fingerprint
+
+
 def test_what_the_images_take_is_no_time_for_training(annotated_data, tmp_path, monkeypatch) -> None:
     budgets = []
     monkeypatch.setattr(train_model, "train_model", lambda *_, budget, **__: budgets.append(budget) or True)

@@ -15,6 +15,7 @@ from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.data import typical_diameter
 from simulation.rods import simulate_rods
+from simulation.simulate import simulate
 
 SPECK = 12
 """Smaller pieces of a body are specks (pixels)."""
@@ -46,6 +47,24 @@ def read_part(data: Path, part: Part, split: str) -> Iterator[Annotated]:
         return
     for name in names_of(data, part.folder, split, part.start):
         yield read_image(data, part.folder, name)
+
+
+def simulated_nuclei(count: int) -> Iterator[Annotated]:
+    """Draw fields of fluorescence nuclei: sparse and crowded, sharp and blurred, bright and dim."""
+    for number in range(count):
+        rng = np.random.default_rng((number, 8))
+        field = simulate(
+            "clustered_nuclei" if number % 2 else "nuclei",
+            diameter=rng.uniform(16, 32),
+            spread=rng.uniform(0.1, 0.35),
+            texture=rng.uniform(0.05, 0.4),
+            blur=rng.uniform(0.5, 2.5),
+            photons=float(np.exp(rng.uniform(3, 7))),
+            seed=number,
+        )
+        yield Annotated(
+            plane_from_array(field.image, "YX", name=f"nuclei{number}"), field.labels, folder="simulated"
+        )
 
 
 def read_image(data: Path, folder: str, name: str) -> Annotated:
