@@ -1,8 +1,14 @@
 """Batches that another process segments."""
 
+import os
+import signal
+import subprocess
 import time
 
+import pytest
+
 from napari_utile.engine.files.images import write_image
+from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.steps import Run
 from napari_utile.session.batch import BatchRequest, batch_job
 from torture.runs import picture
@@ -50,3 +56,28 @@ def test_images_of_earlier_batches_are_in_the_table_and_not_in_what_a_batch_did(
         ("3.tif", False),
     ]
     assert "truncated" in next(image.failed for image in fourth.images if image.failed)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_the_first_signal_ends_a_batch_also_where_ctrl_c_is_ignored(
+    tmp_path, monkeypatch, bright_nuclei
+) -> None:
+    images, sent, send = tmp_path / "images", [], subprocess.Popen.send_signal
+    images.mkdir()
+    for number in range(40):
+        write_image(images / f"{number}.tif", picture())
+
+    def noted(process, number):
+        sent.append(number)
+        send(process, number)
+
+    monkeypatch.setattr(subprocess.Popen, "send_signal", noted)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as what a script starts in the background has it
+    try:
+        job = batch_job(BatchRequest((images,), (), tmp_path / "results", ("--diameter", "none")))
+        next(step for step in job if step.done)
+        job.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(sent) == 1
+    assert len(list((tmp_path / "results").glob(f"*{LABELS}"))) < 40

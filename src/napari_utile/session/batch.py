@@ -7,7 +7,6 @@ and stopped, and its table is read.
 import contextlib
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -195,11 +194,8 @@ def _start(words: Sequence[str], said: IO[bytes], errors: IO[bytes]) -> "subproc
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process, first in the way in which it cleans up after itself."""
-    ways: list[Callable[[], None]] = [process.terminate, process.kill]
-    if os.name != "nt":
-        ways.insert(0, lambda: process.send_signal(signal.SIGINT))
-    for stop in ways:
+    """End a process, first in the way in which it cleans up after itself: Ctrl+C may be ignored here, and so there."""
+    for stop in (process.terminate, process.kill):
         if process.poll() is not None:
             return
         stop()
