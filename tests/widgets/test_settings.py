@@ -61,7 +61,7 @@ def found_cells(diameter, measured, **values):
     """What a fit found."""
     instances = suggested_instances(card_of("nuclei"), diameter, **values)
     params = SegmentParams(diameter=diameter, preprocess="invert", instances=instances)
-    return CellFit(params, 0.9, 0.5, 3, ("x",), measured, values)
+    return CellFit(params, 0.9, 0.5, "nuclei", 3, ("split 0.8",), measured, values)
 
 
 def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot, monkeypatch):
@@ -78,6 +78,24 @@ def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot,
     assert recipe["fitted"] == "3 cells (mean IoU 0.90)"
     page.form.diameter.value = 30.0
     assert page.request()[1].fitted == "", "one was changed since"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "first"), [("cells", ""), ("nuclei", "The model Whole cells is used now. ")]
+)
+def test_a_fit_says_which_model_is_used_and_first_where_another_one_was_chosen(
+    viewer, page, qtbot, monkeypatch, chosen, first
+):
+    viewer.add_labels((viewer.layers["discs"].data > 100).astype(int), name="painted")
+    session_of(viewer).model = chosen
+    found = found_cells(21.0, False)
+    fit_gives(monkeypatch, replace(found, params=replace(found.params, model="cells")))
+    press(qtbot, page.form.fit)
+    qtbot.waitUntil(lambda: page.form.status.kind == "good", timeout=WAIT)
+    assert session_of(viewer).model == "cells"
+    assert page.form.status.text() == (
+        f"{first}Cells, split 0.8: mean IoU of the 3 cells 0.90; what nuclei suggests: 0.50."
+    )
 
 
 def test_where_the_measured_size_fits_the_next_images_are_measured_too(

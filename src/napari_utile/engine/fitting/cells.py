@@ -63,10 +63,12 @@ class CellFit:
         Mean best IoU of the given cells with them, 0..1; with a dense annotation less for cells that are none.
     before : float
         The same with what the card suggests at the measured size, of the best of the models.
+    before_model : str
+        That model.
     cells : int
         Given cells that were looked at.
     changed : tuple of str
-        What differs from the card's values at the measured size, in words; empty where nothing does.
+        What differs, besides the model, from the card's values at the measured size, in words.
     measured : bool
         Whether the diameter is the one that is measured anyway: then other images are measured, too.
     values : mapping
@@ -76,6 +78,7 @@ class CellFit:
     params: SegmentParams
     iou: float
     before: float
+    before_model: str
     cells: int
     changed: tuple[str, ...] = ()
     measured: bool = False
@@ -99,11 +102,11 @@ class CellFit:
 
     def __str__(self) -> str:
         """Say it as a user is told."""
-        if not self.changed:
-            suggested = f"what {self.params.model} suggests (mean IoU {self.iou:.2f})"
-            return f"nothing fits the {self.cells} cells better than {suggested}"
-        changes = ", ".join(self.changed)
-        return f"{changes}: mean IoU of the {self.cells} cells {self.iou:.2f}, was {self.before:.2f}"
+        suggested = f"what {self.before_model} suggests"
+        if not self.changed and self.params.model == self.before_model:
+            return f"nothing fits the {self.cells} cells better than {suggested} (mean IoU {self.iou:.2f})"
+        used = ", ".join((self.params.model, *self.changed))
+        return f"{used}: mean IoU of the {self.cells} cells {self.iou:.2f}; {suggested}: {self.before:.2f}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,6 +318,7 @@ def _fit(
         picked.params,
         float(picked.scores.mean()),
         float(base.scores.mean()),
+        base.params.model,
         len(targets),
         _changes(base.params, picked),
         picked.measured,
@@ -375,10 +379,8 @@ def _size(params: SegmentParams) -> str:
 
 
 def _changes(before: SegmentParams, picked: Trial) -> tuple[str, ...]:
-    """Name what was chosen otherwise than the card and the measured size say."""
+    """Name what was chosen otherwise than the card and the measured size say, besides the model."""
     said, after = [], picked.params
-    if after.model != before.model:
-        said.append(f"model {after.model}")
     if (after.diameter, after.preprocess) != (before.diameter, before.preprocess):
         said.append(_size(after))
     said += [f"{FITTED[name]} {value:g}" for name, value in picked.values.items()]

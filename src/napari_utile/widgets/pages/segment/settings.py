@@ -68,8 +68,12 @@ class Settings(BarJob, QObject):
     ) -> None:
         """Use parameters and chosen values from now on: those of a fit, a recipe or a file.
 
-        With `measured`, the size of each image is measured, which is the diameter of this one.
+        With `measured`, the size of each image is measured, which is the diameter of this one. What is said begins
+        with the model, where it is another one than was chosen.
         """
+        if params.model != self._session.model:
+            listed = self._session.listed(params.model)
+            said = f"The model {listed.title if listed else params.model} is used now. {said}"
         self._session.model = params.model
         self._form.show_params(replace(params, diameter="auto") if measured else params)
         self._values.take(params, values)
