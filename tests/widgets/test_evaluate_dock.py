@@ -538,6 +538,43 @@ def test_cells_that_are_edited_while_others_are_chosen_are_scored_under_their_na
     assert dock.form.legend.isHidden()
 
 
+def test_scores_are_shown_said_and_saved_under_the_names_that_layers_have_now(
+    dock: EvaluatePage, viewer: ViewerModel, tmp_path: Path
+) -> None:
+    other = viewer.add_labels(np.where(TRUTH > 0, 5, 0), name="other")
+    dock.form.others.tick(other)
+    cells = session_of(evaluated(dock).viewer).cells
+    cells.name, other.name, viewer.layers["truth"].name = "mine", "yours", "ours"
+    columns = dock.form.scores
+
+    def names() -> list[str]:
+        return [columns.horizontalHeaderItem(place).text() for place in (1, 2)]
+
+    assert names() == ["mine", "yours"]
+    assert dock.form.status.text().startswith("mine: SEG")
+    cells.data_setitem(np.nonzero(TRUTH == 4), 11)
+    until(lambda: dock.form.errors.table.rowCount() == 2)
+    assert names() == ["mine", "yours"]
+    dock.export_csv(str(tmp_path / "scores.csv"))
+    assert [row["prediction"] for row in rows_of(tmp_path / "scores.csv")] == ["mine", "yours"]
+    dock.export_report(str(tmp_path / "report.html"))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Evaluation of mine and yours" in page
+    assert "the cells of mine by kind" in page
+    session_of(viewer).cells = other
+    cells.name = "his"
+    assert dock.form.status.text() == "Scores of his against ours; press Evaluate for what is chosen now."
+
+
+def test_layers_that_are_renamed_while_they_are_compared_have_their_new_names(
+    dock: EvaluatePage, viewer: ViewerModel
+) -> None:
+    dock.form.run_bar.run_button.click()
+    session_of(viewer).cells.name = "mine"
+    until(lambda: not dock.running and dock.result is not None)
+    assert dock.form.status.text().startswith("mine: SEG")
+
+
 def test_removing_a_compared_layer_does_no_harm(dock: EvaluatePage, viewer: ViewerModel) -> None:
     evaluated(dock)
     viewer.layers.remove("truth")

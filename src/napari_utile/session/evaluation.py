@@ -84,15 +84,21 @@ class EvaluationResult:
     """Scores of each prediction, and the mistakes of the first one, worst first.
 
     `differences` holds, for each prediction but the first, the name of a score -> the difference from the
-    first, and what was resampled (see `difference_between`). `doubts` says, a sentence each, what looks like
-    something else than one id a cell.
+    first, and what was resampled (see `difference_between`). `doubted` says of each prediction and of the
+    reference what looks like something else than one id a cell, without its name.
     """
 
     names: tuple[str, ...]
     planes: tuple[PlaneResult, ...]
     errors: tuple[FoundError, ...]
     differences: tuple[dict[str, tuple[Difference, str]], ...] = ()
-    doubts: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
+
+    @property
+    def doubts(self) -> list[str]:
+        """What looks like something else than one id a cell, a sentence each."""
+        said = zip((*self.names, "The reference"), self.doubted, strict=False)
+        return [f"{name} {doubt}" for name, doubt in said if doubt]
 
     def scores(self, prediction: int) -> dict[str, float]:
         """Mean scores of a prediction over the planes; counts are summed."""
@@ -124,7 +130,7 @@ def evaluation_job(
     total = len(planes)
     yield 0, total
     for done, plane in enumerate(planes, 1):
-        scored.append(_evaluate_plane(plane, names))
+        scored.append(_evaluate_plane(plane))
         yield done, total
     errors = sorted(
         itertools.chain.from_iterable(plane.errors for plane in scored),
@@ -134,8 +140,8 @@ def evaluation_job(
         {score: difference_between(scored, 0, which, score) for score in scored[0].evaluations[0].scores}
         for which in range(1, len(names))
     )
-    doubts = tuple(_doubts(names, planes))
-    return EvaluationResult(names, tuple(scored), tuple(errors), differences, doubts)
+    doubted = tuple(_doubted(len(names), planes))
+    return EvaluationResult(names, tuple(scored), tuple(errors), differences, doubted)
 
 
 def changed_job(planes: Sequence[PlaneLabels], result: EvaluationResult) -> Generator[None, None, bool]:
@@ -147,19 +153,14 @@ def changed_job(planes: Sequence[PlaneLabels], result: EvaluationResult) -> Gene
     return False
 
 
-def _doubts(names: tuple[str, ...], planes: Sequence[PlaneLabels]) -> Iterator[str]:
+def _doubted(predictions: int, planes: Sequence[PlaneLabels]) -> Iterator[str]:
     seen = [planes[place] for place in spread(len(planes))]
-    for number, name in enumerate((*names, "The reference")):
-        labels = [(*plane.predictions, plane.truth)[number] for plane in seen]
-        if doubt := doubt_of(labels):
-            yield f"{name} {doubt}"
+    for number in range(predictions + 1):
+        yield doubt_of([(*plane.predictions, plane.truth)[number] for plane in seen])
 
 
-def _evaluate_plane(plane: PlaneLabels, names: tuple[str, ...]) -> PlaneResult:
-    evaluations = tuple(
-        evaluate(prediction, plane.truth, plane.ignore, name=name)
-        for name, prediction in zip(names, plane.predictions, strict=True)
-    )
+def _evaluate_plane(plane: PlaneLabels) -> PlaneResult:
+    evaluations = tuple(evaluate(prediction, plane.truth, plane.ignore) for prediction in plane.predictions)
     table = evaluations[0].table
     kinds = cell_kinds(table, match(table))
     counts = {

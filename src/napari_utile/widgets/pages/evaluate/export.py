@@ -24,11 +24,11 @@ def score_columns(result: EvaluationResult) -> dict[str, list[Any]]:
     """Return all scores as columns, one prediction of one plane a row."""
     columns: dict[str, list[Any]] = {"prediction": [], "plane": []}
     for plane in result.planes:
-        for evaluation in plane.evaluations:
-            columns["prediction"].append(evaluation.name)
+        for name, evaluation in zip(result.names, plane.evaluations, strict=True):
+            columns["prediction"].append(name)
             columns["plane"].append(" ".join(map(str, plane.index)))
-            for name, value in evaluation.scores.items():
-                columns.setdefault(name, []).append(value)
+            for score, value in evaluation.scores.items():
+                columns.setdefault(score, []).append(value)
     return columns
 
 

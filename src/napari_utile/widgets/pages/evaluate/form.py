@@ -110,10 +110,14 @@ class EvaluateForm(QWidget):
 
     def show_result(self, result: EvaluationResult) -> None:
         """Fill tables and plots."""
-        self.scores.show_result(result)
-        self.plot.show_result(result)
+        self.show_scores(result)
         self.errors.show_errors(result.errors, result.kinds)
         self.show_has_result(True)
+
+    def show_scores(self, result: EvaluationResult) -> None:
+        """Fill what shows the scores of each prediction under its name."""
+        self.scores.show_result(result)
+        self.plot.show_result(result)
 
     def show_has_result(self, has_result: bool) -> None:
         """Enable what needs a result."""

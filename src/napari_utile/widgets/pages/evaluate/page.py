@@ -134,7 +134,7 @@ class EvaluatePage(BarJob, Page):
         self._timer.start()  # they may have been edited meanwhile
 
     def _show(self, made: ScoredLayers) -> None:
-        self._shown = made
+        self._shown = made = made.renamed  # as they may have been meanwhile
         self._watch(made.layers)
         self.form.show_result(made.result)
         self._say(made)
@@ -184,9 +184,16 @@ class EvaluatePage(BarJob, Page):
         for layer in (each for each in compared if each is not None):
             for name in {"data", "set_data", "paint"} & set(layer.events.emitters):
                 self._watched.connect(layer.events[name], self._changed)
+            self._watched.connect(layer.events.name, self._renamed)
 
     def _changed(self, _: object = None) -> None:
         self._timer.start()
+
+    def _renamed(self, _: object = None) -> None:
+        if self._shown is not None:
+            self._shown = self._shown.renamed
+            self.form.show_scores(self._shown.result)
+            self._say(self._shown)
 
     def _follow(self) -> None:
         """Score again what the user changed, or the plane that the sliders went to; say that a stack has changed."""

@@ -1,6 +1,6 @@
 """What the Evaluate page shows: layers, how good they were, and what is said of that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_utile.engine.words import counted
 from napari_utile.session.evaluation import EvaluationResult
@@ -29,6 +29,12 @@ class ScoredLayers:
     result: EvaluationResult
     edits: tuple[int, ...]
     outdated: str = ""
+
+    @property
+    def renamed(self) -> "ScoredLayers":
+        """The same under the names that the layers have now."""
+        names = tuple(layer.name for layer in self.layers.predictions)
+        return replace(self, result=replace(self.result, names=names))
 
     @property
     def seen(self) -> dict[tuple[int, ...], tuple[str, ...]]:
