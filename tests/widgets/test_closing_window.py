@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from napari.utils import progress
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QMessageBox
@@ -67,8 +69,19 @@ class Window:
             QTest.qWait(20)
 
 
+def told():
+    """Return what napari told its user."""
+    return [each.message for each in notification_manager.records]
+
+
+def going_on():
+    """Return what is shown under napari's activity."""
+    return [bar.desc.rstrip(": ") for bar in progress._all_instances if "U-Tile" in bar.desc]
+
+
 @pytest.fixture
 def window(make_napari_viewer, qtbot, bright_nuclei):
+    notification_manager.records.clear()
     return Window(make_napari_viewer(show=True), qtbot)
 
 
@@ -200,6 +213,7 @@ def test_the_x_asks_about_a_store_and_stops_it_with_what_is_done_kept(window, mo
     window.close()
     run.answer("Stop it")
     window.qtbot.waitUntil(lambda: not run.page.running, timeout=WAIT)
+    assert (told(), going_on()) == ([], [])
     place = tmp_path / "U-Tile" / "image.cells.ome.zarr"
     assert place.exists()
     assert not is_complete(place)
@@ -220,6 +234,8 @@ def test_a_store_is_filled_to_its_end_without_the_dock(window, monkeypatch, tmp_
     window.close()
     run.answer("Continue")
     window.qtbot.waitUntil(lambda: not run.page.running, timeout=WAIT)
+    assert "open U-Tile, page Segment" in " ".join(told())
+    assert not going_on()
     assert is_complete(tmp_path / "U-Tile" / "image.cells.ome.zarr")
     assert "image instances" in window.viewer.layers
     assert guard.may_close()
@@ -273,6 +289,7 @@ def test_a_training_and_its_model_are_there_when_the_dock_is_opened_again(window
     window.close()
     training.answer("Continue")
     assert page.running
+    assert going_on() == ["U-Tile trains"]
 
     def opened_again():
         again = Workbench(window.viewer)
@@ -281,12 +298,14 @@ def test_a_training_and_its_model_are_there_when_the_dock_is_opened_again(window
         window.qtbot.waitUntil(page.isVisible, timeout=WAIT)
 
     opened_again()
+    assert not going_on(), "the page shows it"
     window.qtbot.waitUntil(
         lambda: len(page.form.plot.losses) > 0, timeout=5 * WAIT
     )  # torch is being imported
     page.form.stop.click()
     window.qtbot.waitUntil(lambda: not page.running, timeout=5 * WAIT)
     assert page.form.result.pending, page.form.status.text()
+    assert "The training has ended" not in " ".join(told()), "the page shows it"
     page.form.result.compare.click()
     layers = [layer.name for layer in window.viewer.layers]
     window.close()
@@ -318,6 +337,8 @@ def test_the_x_and_closing_the_window_ask_about_a_training_and_the_x_stops_it(wi
     training.answer("Stop it")
     window.qtbot.waitUntil(lambda: not training.page.running, timeout=5 * WAIT)  # torch is being imported
     assert training.page.form.status.text().startswith("Cancelled")
+    assert "The training has ended" not in " ".join(told())
+    assert not going_on()
     assert guard.may_close()
     assert len(asked) == 1
 

@@ -10,23 +10,73 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_utile.widgets.viewer.layers import plain_viewer, window_of
-from napari_utile.widgets.workbench.page import Page
 
-_kept: weakref.WeakKeyDictionary[Any, dict[str, Page]] = weakref.WeakKeyDictionary()
+
+class Activity:
+    """How far a job is that goes on without its dock, in napari's activity; nothing while there is the dock."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def show(self, text: str) -> None:
+        """Show it from now on."""
+        self._bar = progress(total=100, desc=text)
+
+    def update(self, done: float, total: float) -> None:
+        """Say how much is done."""
+        if self._bar is not None and total:
+            self._bar.update(round(100 * done / total) - self._bar.n)
+
+    def end(self, said: str = "") -> None:
+        """Take it away; where it was shown, say that the job has ended, if the user does not see that anyway."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+            if said:
+                show_info(said)
+
+
+class GoesOn(QWidget):
+    """What is in a dock, and may go on without it.
+
+    Attributes
+    ----------
+    activity : Activity
+        How far it is while it is in no dock.
+    doing : str
+        What napari's activity calls it.
+    """
+
+    doing = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.activity = Activity()
+
+    @property
+    def asks(self) -> str:
+        """What goes on that must not end unasked, as a sentence; "" where nothing does."""
+        return ""
+
+    def cancel(self) -> None:
+        """Stop what goes on."""
+
+
+_kept: weakref.WeakKeyDictionary[Any, dict[str, GoesOn]] = weakref.WeakKeyDictionary()
 """For each viewer, pages that outlive the dock; the dock takes them back when it is opened again."""
 
 
-def hold_page(viewer: napari.viewer.Viewer, name: str, page: Page) -> None:
+def hold_page(viewer: napari.viewer.Viewer, name: str, page: GoesOn) -> None:
     """Take a page out of a dock that was closed, until it is opened again."""
     page.setParent(None)
     page.hide()
     _kept.setdefault(plain_viewer(viewer), {})[name] = page
 
 
-def keep_page(viewer: napari.viewer.Viewer, name: str, page: Page) -> None:
+def keep_page(viewer: napari.viewer.Viewer, name: str, page: GoesOn) -> None:
     """Hold a page whose job is under way, and ask whether it is to go on."""
     hold_page(viewer, name, page)
-    page.go_on_without_dock()
+    page.activity.show(page.doing)
     said = f"{page.asks} Shall it continue?"
     box = QMessageBox(QMessageBox.Icon.Question, "U-Tile", said, parent=window_of(viewer))
     box.setObjectName("utile-go-on")
@@ -40,6 +90,7 @@ def keep_page(viewer: napari.viewer.Viewer, name: str, page: Page) -> None:
 
     def answered(button: Any) -> None:
         if button is stop:
+            page.activity.end()
             page.cancel()
         box.deleteLater()
 
@@ -47,9 +98,12 @@ def keep_page(viewer: napari.viewer.Viewer, name: str, page: Page) -> None:
     box.open()
 
 
-def kept_page(viewer: napari.viewer.Viewer, name: str) -> Page | None:
-    """Give back a page that was held, if there is one."""
-    return _kept.get(plain_viewer(viewer), {}).pop(name, None)
+def kept_page(viewer: napari.viewer.Viewer, name: str) -> GoesOn | None:
+    """Give back a page that was held, if there is one: a dock shows it from now on."""
+    page = _kept.get(plain_viewer(viewer), {}).pop(name, None)
+    if page is not None:
+        page.activity.end()
+    return page
 
 
 class CloseGuard(QObject):
@@ -57,13 +111,13 @@ class CloseGuard(QObject):
 
     Attributes
     ----------
-    pages : set of Page
-        What may go on: see `Page.asks`.
+    pages : set of GoesOn
+        What may go on: see `GoesOn.asks`.
     """
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
-        self.pages: weakref.WeakSet[Page] = weakref.WeakSet()
+        self.pages: weakref.WeakSet[GoesOn] = weakref.WeakSet()
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -91,31 +145,8 @@ class CloseGuard(QObject):
         return answer == QMessageBox.StandardButton.Close
 
 
-def guard_window(viewer: napari.viewer.Viewer, page: Page) -> None:
+def guard_window(viewer: napari.viewer.Viewer, page: GoesOn) -> None:
     """Ask before the viewer's window is closed while something of a page goes on."""
     window = window_of(viewer)
     if window is not None:
         (window.findChild(CloseGuard) or CloseGuard(window)).pages.add(page)
-
-
-class Activity:
-    """How far a job is that goes on without the dock, in napari's activity; nothing while the dock is there."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def show(self, text: str) -> None:
-        """Show it from now on."""
-        self._bar = progress(total=100, desc=text)
-
-    def update(self, percent: float) -> None:
-        """Say how much is done."""
-        if self._bar is not None:
-            self._bar.update(round(percent) - self._bar.n)
-
-    def end(self, said: str) -> None:
-        """Take it away, and say that it has ended."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-            show_info(said)

@@ -90,7 +90,7 @@ class Workbench(QWidget):
     def page(self, name: str) -> Page:
         """Return a page; it is made when it is asked for the first time."""
         if name not in self._pages:
-            made = kept_page(self._viewer, name) or self._made(name)
+            made = cast(Page | None, kept_page(self._viewer, name)) or self._made(name)
             made.cover(True)
             viewer = self._viewer
             made.help_wanted.connect(lambda: open_help(viewer, name))

@@ -16,6 +16,7 @@ from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import name_fields
 from napari_utile.widgets.parts.room import room_for
+from napari_utile.widgets.workbench.closing import GoesOn
 
 # So long what was revealed stays in sight while it grows. Milliseconds.
 _FOLLOWED = 1000
@@ -81,7 +82,7 @@ class Column(QScrollArea):
         return super().eventFilter(watched, event)
 
 
-class Page(QWidget):
+class Page(GoesOn):
     """A page of the dock. It works on the image, the model and the cells that the session names.
 
     Attributes
@@ -150,20 +151,9 @@ class Page(QWidget):
         return False
 
     @property
-    def asks(self) -> str:
-        """What goes on that must not end unasked, as a sentence; "" where nothing does."""
-        return ""
-
-    @property
     def undecided(self) -> bool:
         """Whether something that was made waits for a decision, and so for the dock to be opened again."""
         return False
 
     def let_go(self) -> None:
         """End the jobs, as the X was pressed; but not one that is asked about."""
-
-    def cancel(self) -> None:
-        """Stop what goes on."""
-
-    def go_on_without_dock(self) -> None:
-        """Show how far the job is under napari's activity, as the dock is closed."""

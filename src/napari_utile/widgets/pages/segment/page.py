@@ -52,6 +52,8 @@ class SegmentPage(Page):
         The viewer whose layers are segmented.
     """
 
+    doing = "U-Tile segments"
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
@@ -93,6 +95,7 @@ class SegmentPage(Page):
         form.store.run_on.editingFinished.connect(self._estimate.follow)
         for run in self._runs:
             run.progress.connect(form.run_bar.set_progress)
+            run.progress.connect(lambda done, total, _: self.activity.update(done, total))
             run.ended.connect(self._run_ended)
         self.planes_run.found.connect(self._show_result)
         self.planes_run.done.connect(self._link_planes)
@@ -207,6 +210,7 @@ class SegmentPage(Page):
 
     def _run_ended(self, text: str, is_problem: bool) -> None:
         old = [outdated_cells(self._viewer, each.layer) for each in self._running_on if not each.is_current]
+        self.activity.end(f"{text.rstrip('.')}: open U-Tile, page Segment.")
         self._end_job()
         self.reveal(self.form.summary)
         if said := " ".join(filter(None, [text, *old[:1]])):
@@ -264,10 +268,6 @@ class SegmentPage(Page):
     def asks(self) -> str:
         """A store is being filled."""
         return self.form.store.asks
-
-    def go_on_without_dock(self) -> None:
-        """Show how far the store is under napari's activity."""
-        self.form.store.activity.show("U-Tile segments")
 
     def let_go(self) -> None:
         """End all jobs, and take away what they show; a run into a store is asked about."""

@@ -51,7 +51,6 @@ from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
-from napari_utile.widgets.workbench.closing import Activity
 from napari_utile.widgets.worker import OneJob, run_job
 
 # Every refresh reads what is on screen from the disk. Seconds.
@@ -87,7 +86,6 @@ class StoreRun(OneJob, QWidget):
         self._layer: napari.layers.Layer | None = None
         self._source: Source | None = None
         self._requests: list[SegmentRequest] = []
-        self.activity = Activity()
         self._look: PreviewLayer | None = None
         self._middle: tuple[float, float] | None = None
         self._refreshed = 0.0
@@ -226,7 +224,6 @@ class StoreRun(OneJob, QWidget):
         share = f"{100 * step.done // step.total} %{left}" if step.done else "computing the first block…"
         text = progress_text(step) if step.stage == "size" else share
         self.progress.emit(step.done, step.total, text)
-        self.activity.update(100 * step.done / step.total)
         if step.stage == "size":
             return
         if self._layer is None or self._layer not in self._viewer.layers:
@@ -344,7 +341,6 @@ class StoreRun(OneJob, QWidget):
 
     def _end(self, text: str, *, problem: bool = False) -> None:
         self._looking.stop()
-        self.activity.end(f"{text}: open U-Tile, page Segment.")
         self.choose_button.setEnabled(True)
         self.run_on.setEnabled(True)
         if problem:

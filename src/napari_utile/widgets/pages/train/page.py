@@ -36,7 +36,7 @@ from napari_utile.widgets.pages.train.request import capture, planes_left_out
 from napari_utile.widgets.pages.train.unfinished_panel import give_back, images_of
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of, space_of
 from napari_utile.widgets.viewer.source import plane_of
-from napari_utile.widgets.workbench.closing import Activity, guard_window
+from napari_utile.widgets.workbench.closing import guard_window
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import NO_JOB, OneJob, as_job, run_job
 
@@ -53,6 +53,8 @@ class TrainPage(OneJob, Page):
         Whose layers hold the images and the painted cells.
     """
 
+    doing = "U-Tile trains"
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
@@ -61,7 +63,6 @@ class TrainPage(OneJob, Page):
         self._folder: Path | None = None
         self._lineage = self._title = ""
         self._drawn = 0.0
-        self._activity = Activity()
         self.form = TrainForm(self._viewer, self._session)
         self.show_form(self.form, self.form.status)
         self.main_button = self.form.run_bar.run_button
@@ -218,7 +219,7 @@ class TrainPage(OneJob, Page):
             self._drawn = now
             self.form.plot.draw()
             self.form.run_bar.set_progress(round(step.spent * 1000), 1000, f"step {step.step}, {_left(step)}")
-            self._activity.update(step.spent * 100)
+            self.activity.update(step.spent, 1)
         if step.validation is not None:
             best = max(self.form.plot.overlaps)
             rate = step.step / max(step.seconds, 1e-9)
@@ -255,7 +256,7 @@ class TrainPage(OneJob, Page):
         self.form.unfinished.look()
 
     def _end(self) -> None:
-        self._activity.end("The training has ended: open U-Tile, page Train.")
+        self.activity.end("The training has ended: open U-Tile, page Train.")
         self.learning.stop()
         self.form.set_running(False)
 
@@ -275,10 +276,6 @@ class TrainPage(OneJob, Page):
         self._advisor.take_away()
         self.form.result.hide_comparisons()
         self.learning.stop()
-
-    def go_on_without_dock(self) -> None:
-        """Show how far the training is under napari's activity."""
-        self._activity.show("U-Tile trains")
 
     def _drop(self) -> None:
         self.learning.timer.stop()
