@@ -125,15 +125,17 @@ def test_a_closed_layer_leaves_the_list_and_its_name_to_another(viewer, tab):
     assert len(items) == 2
 
 
-def test_a_cancelled_batch_stops_and_leaves_no_process_behind(tab, qtbot, folder):
+def test_a_cancelled_batch_stops_and_leaves_no_process_behind(tab, qtbot, folder, tmp_path):
     tab.add(folder)
     press(tab.run_bar.run_button)
     job = tab.job
     qtbot.wait(500)
+    tab.target.setText("where the next ones go")
     press(tab.run_bar.cancel_button)
     qtbot.waitUntil(lambda: not tab.running, timeout=WAIT)
     assert job.wait(30)
-    assert "Cancelled" in tab.status.text()
+    assert tab.status.text().startswith("Cancelled")
+    assert tab.status.text().endswith(f"in {tmp_path / 'results'}.")
     import psutil
 
     assert not [

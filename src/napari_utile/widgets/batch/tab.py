@@ -249,7 +249,7 @@ class BatchTab(BarJob, QWidget):
                 on_done=self._finish,
                 on_error=self.status.failed,
                 on_cancelled=lambda: self.status.say(
-                    f"Cancelled; the finished images are in {self.target.text()}."
+                    f"Cancelled; the finished images are in {request.target}."
                 ),
             )
 
