@@ -4,13 +4,16 @@ import shlex
 
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QMessageBox
 
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.widgets.batch.tab import open_batch
 from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.workbench.closing import CloseGuard
 from sheets import rows_of
 
 pytestmark = pytest.mark.real_window
@@ -143,15 +146,69 @@ def test_a_cancelled_batch_stops_and_leaves_no_process_behind(tab, qtbot, folder
     ]
 
 
-def test_the_x_of_the_tab_ends_the_batch(viewer, tab, qtbot, folder):
+def answer(viewer, text):
+    """Press a button of the question that the X made appear."""
+    (box,) = viewer.window._qt_window.findChildren(QMessageBox, "utile-go-on")
+    assert "A batch is under way: " in box.text()
+    (button,) = (each for each in box.buttons() if text in each.text())
+    press(button)
+
+
+def told():
+    """Return what napari told its user."""
+    return [each.message for each in notification_manager.records]
+
+
+def test_the_x_of_the_tab_asks_and_ends_the_batch_with_what_is_done_said(viewer, tab, qtbot, folder):
     tab.add(folder)
     press(tab.run_bar.run_button)
     job = tab.job
-    frame = tab.parent()
-    del tab
-    frame.destroyOnClose()
+    tab.parent().destroyOnClose()
+    assert tab.running
+    notification_manager.records.clear()
+    answer(viewer, "Stop it")
+    qtbot.waitUntil(lambda: not tab.running, timeout=WAIT)
     assert job.wait(60)
-    assert open_batch(viewer).images.count() == 0
+    assert tab.status.text().startswith("Cancelled: ")
+    assert told() == [tab.status.text()]
+    assert open_batch(viewer) is tab
+    assert tab.isVisible()
+    frame, gone = tab.parent(), []
+    tab.destroyed.connect(lambda *_: gone.append(True))
+    frame.destroyOnClose()
+    qtbot.waitUntil(lambda: gone == [True], timeout=WAIT)
+    assert open_batch(viewer).images.count() == 0, "nothing was under way"
+
+
+def test_a_batch_goes_on_without_its_tab_which_shows_what_was_done(viewer, tab, qtbot, folder):
+    tab.add(folder)
+    press(tab.run_bar.run_button)
+    tab.parent().destroyOnClose()
+    notification_manager.records.clear()
+    answer(viewer, "Continue")
+    qtbot.waitUntil(lambda: not tab.running, timeout=WAIT)
+    assert told() == ["The batch has ended: open U-Tile: segment many images."]
+    assert open_batch(viewer) is tab
+    assert tab.table.rowCount() == 3
+
+
+def test_closing_the_window_asks_about_a_batch(viewer, tab, qtbot, folder, tmp_path, monkeypatch):
+    guard, asked = viewer.window._qt_window.findChild(CloseGuard), []
+    assert guard.may_close()
+    tab.add(folder)
+    press(tab.run_bar.run_button)
+    qtbot.waitUntil(lambda: " of 3 images" in tab.asks, timeout=WAIT)
+    buttons = QMessageBox.StandardButton
+
+    def question(parent, title, text, *_):
+        asked.append(text)
+        return buttons.Cancel
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    assert not guard.may_close()
+    assert f" of 3 images are done, in {tmp_path / 'results'}. Closing the window stops it." in asked[0]
+    session_of(viewer).close()  # what the window does when it is destroyed
+    assert not tab.asks
 
 
 def test_the_settings_of_the_segment_page_count(viewer, tab, folder):

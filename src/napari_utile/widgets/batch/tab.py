@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -16,7 +17,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QWidget,
 )
 
 from napari_utile.engine.cells.instances import InstanceParams
@@ -24,7 +24,7 @@ from napari_utile.engine.files.find import IMAGE_SUFFIXES
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.command import command_options
 from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
-from napari_utile.engine.words import percent, rescaled
+from napari_utile.engine.words import counted, percent, rescaled
 from napari_utile.session.batch import (
     BatchImage,
     BatchRequest,
@@ -47,6 +47,7 @@ from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.tabs import open_review, open_tab
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import is_own
+from napari_utile.widgets.workbench.closing import GoesOn, guard_window, keep_page, kept_page
 
 _NAME = "U-Tile batch"
 _FILTER = f"Images (*{' *'.join(IMAGE_SUFFIXES)});;All files (*)"
@@ -54,11 +55,12 @@ _FILTER = f"Images (*{' *'.join(IMAGE_SUFFIXES)});;All files (*)"
 
 def open_batch(viewer: napari.viewer.Viewer) -> "BatchTab":
     """Open the tab *Batch* beside the dock, or bring it to the front."""
-    tab: BatchTab = open_tab(viewer, _NAME, BatchTab)
+    tab: BatchTab = open_tab(viewer, _NAME, lambda _: kept_page(viewer, _NAME) or BatchTab(viewer))
+    tab.show()  # one that was kept while it was in no dock is hidden
     return tab
 
 
-class BatchTab(BarJob, QWidget):
+class BatchTab(BarJob, GoesOn):
     """Chooses images and a folder for the results, runs the batch, and shows what came out.
 
     Attributes
@@ -67,10 +69,14 @@ class BatchTab(BarJob, QWidget):
         What the last batch did.
     """
 
+    doing = "U-Tile segments images"
+    opened = "U-Tile: segment many images"
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
         self.finished: FinishedBatch | None = None
+        self._done = ""
         self.images = QListWidget()
         self.images.setAccessibleName("Images of the batch")
         self.images.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
@@ -100,6 +106,7 @@ class BatchTab(BarJob, QWidget):
         self._connect()
         self._show_how()
         self._show_finished(None)
+        guard_window(viewer, self)
         self.status.say("Add images, choose a folder for the results, and press Segment all.")
 
     def _arrange(self) -> None:
@@ -241,23 +248,42 @@ class BatchTab(BarJob, QWidget):
             request = self.request()
             self.table.set_rows([])
             self._show_finished(None)
+            self._done = "no image is done"
             self.status.say(f"Results go to {request.target}.")
             self.begin(
                 batch_job(request),
                 "starting…",
-                on_progress=self._show_step,
+                on_progress=lambda step: self._show_step(step, request.target),
                 on_done=self._finish,
-                on_error=self.status.failed,
-                on_cancelled=lambda: self.status.say(
-                    f"Cancelled; the finished images are in {request.target}."
-                ),
+                on_error=self._fail,
+                on_cancelled=self._cancelled,
             )
 
-    def _show_step(self, step: BatchStep) -> None:
+    @property
+    def asks(self) -> str:
+        """A batch is under way."""
+        return f"A batch is under way: {self._done}." if self.running else ""
+
+    def _show_step(self, step: BatchStep, target: Path) -> None:
         if step.total:
+            are = "is" if step.total == 1 else "are"
+            self._done = f"{step.done} of {counted(step.total, 'image')} {are} done, in {target}"
+            self.activity.update(step.done, step.total)
             self.run_bar.set_progress(step.done, step.total, f"{step.done} of {step.total} images")
             if step.said:
                 self.status.say(f"{step.said} is done.")
+
+    def _cancelled(self) -> None:
+        self.status.say(f"Cancelled: {self._done}.")
+        if self.parent() is None:
+            show_info(self.status.text())
+
+    def _fail(self, error: Exception) -> None:
+        self.status.failed(error)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        self.activity.end(f"The batch has ended: open {self.opened}.")
 
     def _finish(self, finished: FinishedBatch) -> None:
         self._show_finished(finished)
@@ -272,6 +298,7 @@ class BatchTab(BarJob, QWidget):
         ]
         said = f"{finished} Results: {finished.target}."
         self.status.say(" ".join([said, *failures[:3]]), "problem" if failures else "good")
+        self._tell_end()
 
     def _open_sheet(self) -> None:
         if self.finished is not None and self.finished.sheet is not None:
@@ -305,11 +332,14 @@ class BatchTab(BarJob, QWidget):
         self.how.setText(f"With {title}, {size}{sliders} as on the page Segment.")
 
     def changeEvent(self, event: QEvent | None) -> None:
-        """End the batch when the X of the tab takes it out of its frame."""
+        """Ask about a batch when the X of the tab takes it out of its frame; else end."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.drop()
-            self.deleteLater()
+            if self.asks:
+                keep_page(self._viewer, _NAME, self)
+            else:
+                self.drop()
+                self.deleteLater()
 
 
 def _means(item: QListWidgetItem) -> Any:

@@ -45,9 +45,12 @@ class GoesOn(QWidget):
         How far it is while it is in no dock.
     doing : str
         What napari's activity calls it.
+    opened : str
+        What is to be opened to see it again.
     """
 
     doing = ""
+    opened = "U-Tile"
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +88,7 @@ def keep_page(viewer: napari.viewer.Viewer, name: str, page: GoesOn) -> None:
     if go_on is not None:
         box.setDefaultButton(go_on)
     box.setInformativeText(
-        "It then shows how far it is under “activity”; open U-Tile again to see the result."
+        f"It then shows how far it is under “activity”; open {page.opened} again to see the result."
     )
 
     def answered(button: Any) -> None:
