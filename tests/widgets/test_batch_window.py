@@ -192,6 +192,18 @@ def test_a_batch_goes_on_without_its_tab_which_shows_what_was_done(viewer, tab, 
     assert tab.table.rowCount() == 3
 
 
+def test_a_tab_that_was_kept_ends_with_the_viewer(viewer, tab, qtbot, folder):
+    tab.add(folder)
+    press(tab.run_bar.run_button)
+    tab.parent().destroyOnClose()
+    answer(viewer, "Continue")
+    job, gone = tab.job, []
+    tab.destroyed.connect(lambda *_: gone.append(True))
+    session_of(viewer).close()  # what the window does when it is destroyed
+    qtbot.waitUntil(lambda: gone == [True], timeout=5_000)
+    assert job.wait(60)
+
+
 def test_closing_the_window_asks_about_a_batch(viewer, tab, qtbot, folder, tmp_path, monkeypatch):
     guard, asked = viewer.window._qt_window.findChild(CloseGuard), []
     assert guard.may_close()

@@ -9,7 +9,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_utile.widgets.viewer.layers import plain_viewer, window_of
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of, window_of
 
 
 class Activity:
@@ -70,10 +70,21 @@ _kept: weakref.WeakKeyDictionary[Any, dict[str, GoesOn]] = weakref.WeakKeyDictio
 
 
 def hold_page(viewer: napari.viewer.Viewer, name: str, page: GoesOn) -> None:
-    """Take a page out of a dock that was closed, until it is opened again."""
+    """Take a page out of a dock that was closed, until it is opened again; it ends with the viewer."""
     page.setParent(None)
     page.hide()
-    _kept.setdefault(plain_viewer(viewer), {})[name] = page
+    viewer = plain_viewer(viewer)
+    if viewer not in _kept:
+        held = _kept[viewer] = {}
+        session_of(viewer).events.closed.connect(lambda: _let_go(held))
+    _kept[viewer][name] = page
+
+
+def _let_go(held: dict[str, GoesOn]) -> None:
+    """Leave pages to Qt, which deletes them at its next turn; Python's collector would in whichever thread."""
+    while held:
+        _, page = held.popitem()
+        page.deleteLater()
 
 
 def keep_page(viewer: napari.viewer.Viewer, name: str, page: GoesOn) -> None:
