@@ -55,3 +55,10 @@ def test_nothing_is_a_table_without_columns(tmp_path: Path) -> None:
     (tmp_path / "t.csv").touch()
     table = Table(tmp_path / "t.csv")
     assert (table.columns, list(table)) == ([], [])
+
+
+def test_classes_that_are_called_by_numbers_are_words(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("index,class\n1,08\n2,\n")
+    columns = read_columns(tmp_path / "t.csv")
+    assert columns["class"].tolist() == ["08", ""]
+    assert columns["index"].tolist() == [1, 2]

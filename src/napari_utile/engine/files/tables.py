@@ -19,6 +19,8 @@ from napari_utile.engine.files.targets import Identity, check_target
 from napari_utile.engine.words import counted
 
 TABLE_SUFFIXES = (".csv", ".parquet")
+WORDS = ("class",)
+"""Columns that hold words: who calls a class 7 means no number."""
 _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
 """A byte of a name that is not UTF-8, as ``backslashreplace`` writes it."""
 
@@ -152,7 +154,7 @@ def with_bytes(text: str) -> str:
 
 
 def read_columns(path: Path) -> dict[str, NDArray[Any]]:
-    """Read a table, numbers as numbers; without columns where there is no such file.
+    """Read a table, numbers as numbers but in the columns `WORDS`; without columns where there is no such file.
 
     Raises
     ------
@@ -164,7 +166,10 @@ def read_columns(path: Path) -> dict[str, NDArray[Any]]:
     table = Table(path)
     rows = list(table.lines)
     columns = zip(*rows, strict=True) if rows else ([] for _ in table.columns)
-    return {name: _numbers(column) for name, column in zip(table.columns, columns, strict=True)}
+    return {
+        name: np.array(column, object) if name in WORDS else _numbers(column)
+        for name, column in zip(table.columns, columns, strict=True)
+    }
 
 
 def _numbers(column: Sequence[str]) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from napari_utile.engine.files.names import image_name, name_and_ending, table_b
 from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import has_pyramid, read_pyramid
 from napari_utile.engine.files.result_files import recipe_beside
-from napari_utile.engine.files.tables import read_columns
+from napari_utile.engine.files.tables import WORDS, read_columns
 from napari_utile.engine.files.vendor import READERS
 from napari_utile.widgets.failures import as_in_the_dock, refusals_as_in_the_dock, sentence_of
 from napari_utile.widgets.files.described import LayerData, image_layers, pyramid_labels_layer, pyramid_layer
@@ -139,7 +139,7 @@ def _table_of(
         axis.upper(): axis for axis in axes
     }
     columns = {
-        named.get(column, column): _with_gaps(values)
+        named.get(column, column): values if column in WORDS else _with_gaps(values)
         for column, values in table.items()
         if column not in ("index", "label")
     }
