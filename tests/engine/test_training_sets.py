@@ -82,7 +82,7 @@ def test_a_painting_that_another_one_replaces_is_named_and_lies_in_the_trash(how
         second.labels[0, 5] = 9
     chosen, replaced = add_images("Mine", [second])
     assert [(each.name, each.cells) for each in replaced] == [("cells", 2)]
-    assert "replaces 2 cells painted before on cells" in replaced_in_words(replaced)
+    assert "replaces 2 cells (big) painted before on cells" in replaced_in_words(replaced)
     assert np.array_equal(read_painted(replaced[0].path).labels, first.labels)
     assert replaced[0].path.parent == user_model_folder() / "trash"
     assert len(chosen.images) == 1
@@ -90,6 +90,13 @@ def test_a_painting_that_another_one_replaces_is_named_and_lies_in_the_trash(how
     add_images("Mine", [first])
     _, again = add_images("Mine", [second])  # within the same second
     assert again[0].path != replaced[0].path
+
+
+def test_classes_that_a_painting_without_any_replaces_are_named() -> None:
+    add_images("Mine", [painted(7, classes={5: "big"})])
+    _, replaced = add_images("Mine", [painted(7)])
+    said = "It replaces 1 cell (big) painted before on cells, which went to the library's trash."
+    assert replaced_in_words(replaced) == said
 
 
 def test_background_that_is_painted_otherwise_replaces_no_cell() -> None:

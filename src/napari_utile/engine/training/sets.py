@@ -27,7 +27,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.weights.annotation import annotation_from_json, annotation_to_json
-from napari_utile.engine.words import counted
+from napari_utile.engine.words import bracketed, counted
 
 FORMAT = 1
 _KEY, _TITLE_FILE = "utile-painted", "set.json"
@@ -201,7 +201,8 @@ def replaced_in_words(replaced: Sequence[PaintedImage]) -> str:
 def _in_words(image: PaintedImage) -> str:
     if image.problem:
         return f"a painting on {image.name} that cannot be read"
-    return f"{counted(image.cells, 'cell')} painted before on {image.name}"
+    cells = f"{counted(image.cells, 'cell')}{bracketed(', '.join(image.classes))}"
+    return f"{cells} painted before on {image.name}"
 
 
 def remove_image(image: Path) -> Path:
