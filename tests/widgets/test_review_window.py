@@ -15,6 +15,7 @@ from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.files.one_plane import plane_of
+from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.sets import add_images, find_set, list_sets
 from napari_utile.widgets.files.writer import save_labels
@@ -395,6 +396,155 @@ def test_stores_are_reviewed_like_files_and_large_ones_stay_where_they_are(
     if not large:
         assert (np.asarray(read_image(reviewed).data) == 7).any()
     assert {each: each.read_bytes() for each in place.rglob("*") if each.is_file()} == before
+
+
+@pytest.fixture
+def give(viewer, tab):
+    """Return what gives a cell of the open image a class, as a number key does."""
+    classes = tab.dock.open_page("click").form.classes
+
+    def give(label, number):
+        session_of(viewer).cells.selected_label = label
+        classes.give(number)
+
+    return give
+
+
+def classes_of(layer):
+    """Return the classes of the cells that have one, by plane and id."""
+    table = {"z": [0] * len(layer.features), "index": [], "class": [], **layer.features}
+    rows = zip(table["z"], table["index"], table["class"], strict=False)
+    return {(int(plane), int(label)): word for plane, label, word in rows if word}
+
+
+def taught(title="Reviewed"):
+    """Return the classes of each image in a training set."""
+    return [each.classes for each in find_set(title).read()]
+
+
+def test_classes_are_there_when_an_accepted_image_is_opened_again_and_stay_in_the_set(
+    viewer, tab, give, qtbot, batch
+):
+    tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    give(1, 1)
+    give(2, 2)
+    for _ in range(2):
+        tab.accept.click()
+        shown(qtbot, viewer, "three")
+        tab.back.click()
+        shown(qtbot, viewer, "two")  # when it is written
+        assert classes_of(viewer.layers["two cells"]) == {(0, 1): "class 1", (0, 2): "class 2"}
+        qtbot.waitUntil(lambda: len(list_sets()) == 1, timeout=WAIT)
+        assert taught() == [{1: "class 1", 2: "class 2"}]
+        assert tab.table.item(0, 2).text() == "corrected"
+    give(2, 0)
+    tab.accept.click()
+    shown(qtbot, viewer, "three")
+    said = "It replaces 2 cells (class 1, class 2) painted before on two"
+    qtbot.waitUntil(lambda: said in tab.status.text(), timeout=WAIT)
+    assert taught() == [{1: "class 1"}]
+    tab.back.click()
+    shown(qtbot, viewer, "two")
+    assert classes_of(viewer.layers["two cells"]) == {(0, 1): "class 1"}
+
+
+def test_classes_called_by_numbers_come_back_as_words(viewer, tab, give, qtbot):
+    session_of(viewer).classes = ("7", "08", "9")
+    give(1, 1)
+    give(2, 2)
+    tab.table.chosen.emit(1)
+    shown(qtbot, viewer, "three")
+    give(2, 1)
+    tab.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    assert classes_of(viewer.layers["two cells"]) == {(0, 1): "7", (0, 2): "08"}
+    tab.table.chosen.emit(1)
+    shown(qtbot, viewer, "three")
+    assert classes_of(viewer.layers["three cells"]) == {(0, 2): "7"}
+
+
+@pytest.mark.parametrize("leave", ["reject", "skip"])
+def test_classes_of_an_image_that_is_left_come_back(viewer, tab, give, qtbot, batch, leave):
+    give(2, 1)
+    getattr(tab, leave).click()
+    shown(qtbot, viewer, "three")
+    getattr(tab, leave).click()  # nothing was given here
+    shown(qtbot, viewer, "one")
+    tab.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    assert classes_of(viewer.layers["two cells"]) == {(0, 2): "class 1"}
+    assert [path.name for path in batch.glob("reviewed/*.tif")] == ["two_labels.tif"]
+    give(2, 0)  # and that they were taken away is an edit
+    tab.table.chosen.emit(1)
+    shown(qtbot, viewer, "three")
+    tab.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    assert not classes_of(viewer.layers["two cells"])
+
+
+def test_a_class_that_is_given_and_taken_away_is_no_edit(viewer, tab, give, qtbot, batch):
+    give(2, 1)
+    give(2, 0)
+    tab.skip.click()
+    shown(qtbot, viewer, "three")
+    assert not (batch / "reviewed").exists()
+
+
+@pytest.mark.parametrize("by_program", [True, False])
+def test_classes_are_saved_when_the_window_closes(viewer, tab, give, qtbot, batch, by_program):
+    give(2, 1)
+    session = session_of(viewer)
+    (viewer if by_program else session).close()
+    qtbot.waitUntil(lambda: session.closed, timeout=WAIT)
+    assert json.loads((batch / "review.json").read_text())["images"] == {"two_labels.tif": "edited"}
+    table = read_columns(batch / "reviewed" / "two_cells.csv")
+    assert dict(zip(table["label"].tolist(), table["class"], strict=True)) == {1: "", 2: "class 1"}
+
+
+def test_classes_follow_cells_that_are_painted_and_the_table_is_of_the_cells_now(viewer, tab, give, qtbot):
+    give(2, 1)
+    paint(viewer)  # over a part of it
+    areas = dict(zip(*np.unique(viewer.layers[1].data, return_counts=True), strict=True))
+    tab.table.chosen.emit(1)
+    shown(qtbot, viewer, "three")
+    tab.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    table = viewer.layers[1].features
+    assert classes_of(viewer.layers[1]) == {(0, 2): "class 1"}
+    assert dict(zip(table["index"], table["area_px"], strict=True)) == {n: areas[n] for n in (1, 2, 7)}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2)], ids=["planes", "rolled"])
+def test_classes_of_a_stack_are_those_of_their_planes(viewer, qtbot, tmp_path, order):
+    planes = np.zeros((3, 40, 40), np.int32)
+    for plane, corner in enumerate((5, 12, 20)):
+        planes[plane, corner : corner + 10, 8:20] = 1
+    (tmp_path / "results").mkdir()
+    write_image(
+        tmp_path / "stack.tif", (planes * 50 * np.array([[[1]], [[2]], [[3]]])).astype(np.uint8), "ZYX"
+    )
+    write_labels(tmp_path / "results" / "stack_labels.tif", planes, "ZYX")
+    dock = Workbench(viewer)
+    viewer.window.add_dock_widget(dock, name="U-Tile")
+    tab = open_review(viewer)
+    tab.review(tmp_path / "results")
+    shown(qtbot, viewer, "stack")
+    classes = dock.open_page("click").form.classes
+    given = {(0, 1): "class 2", (2, 1): "class 1"}
+    for (plane, label), word in given.items():
+        viewer.dims.set_current_step(0, plane)
+        viewer.layers[1].selected_label = label
+        classes.give(int(word[-1]))
+    viewer.dims.order = order
+    tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    for _ in range(2):
+        tab.accept.click()
+        qtbot.waitUntil(lambda: "every image has a decision" in tab.status.text(), timeout=WAIT)
+        tab.table.chosen.emit(0)
+        shown(qtbot, viewer, "stack")
+        assert classes_of(viewer.layers[1]) == given
+        qtbot.waitUntil(lambda: len(list_sets()) == 1 and len(taught()) == 3, timeout=WAIT)
+        assert sorted(map(str, taught())) == ["{1: 'class 1'}", "{1: 'class 2'}", "{}"]
 
 
 STACK = np.full((2, 3, 60, 60), 20, np.uint8)

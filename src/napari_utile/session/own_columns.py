@@ -9,7 +9,7 @@ import numpy as np
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.session.cell_classes import CLASS, Columns
 from napari_utile.session.cell_filter import numeric_columns
-from napari_utile.session.plane_rows import names_of_ids
+from napari_utile.session.plane_rows import Cell, cells_of, names_of_ids, with_index
 
 _MEASURED = re.compile(
     "index|label|roi_id|object|track_id|parent|divides|frames|planes|confidence|[a-z]_(first|last)"
@@ -146,6 +146,30 @@ def filled(column: np.ndarray[Any, Any], keys: Sequence[Any]) -> dict[Any, Any]:
         key: value
         for key, value in zip(keys, values, strict=True)
         if value is not None and value != "" and value == value
+    }
+
+
+def added_to(table: Mapping[str, Any], planes: Collection[str]) -> dict[tuple[str, Cell], Any]:
+    """Give what people added to a table: of each column and cell, unless it is empty.
+
+    Parameters
+    ----------
+    table : mapping of str to (N,) arrays
+    planes : collection of str
+        The columns that say which plane of a stack a row belongs to.
+
+    Examples
+    --------
+    >>> added_to({"index": [4, 4], "z": [0, 1], "area_px": [9, 8], "class": ["", "dead"]}, "z")
+    {('class', (4, 1)): 'dead'}
+    """
+    columns = with_index(table)
+    cells = cells_of(columns, [name for name in planes if name in columns]) if columns else []
+    return {
+        (name, cell): value
+        for name in columns
+        if is_added(name) and name not in planes
+        for cell, value in filled(columns[name], cells).items()
     }
 
 

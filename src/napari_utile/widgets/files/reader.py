@@ -80,17 +80,32 @@ def open_vendor(path: str | Sequence[str]) -> list[LayerData]:
     return image_layers(image)
 
 
-@refusals_as_in_the_dock()
 def open_result(path: str | Sequence[str]) -> list[LayerData]:
-    """Describe labels, classes, a mask or a probability that this program wrote, with their recipe and table."""
-    place = Path(str(path))
+    """Describe a result of this program, see `read_result`; hovering over its cells names their rows."""
+    layer = read_result(Path(str(path)))
+    if "features" in layer[1] and (viewer := current_viewer()) is not None:
+        hover_by_plane(viewer)
+    return [layer]
+
+
+@refusals_as_in_the_dock()
+def read_result(place: Path) -> LayerData:
+    """Describe labels, classes, a mask or a probability that this program wrote, with their recipe and table.
+
+    Unlike `open_result` it touches no viewer, and may be called from any thread.
+
+    Raises
+    ------
+    UtileError
+        If the file cannot be read.
+    """
     name, ending = name_and_ending(place)
     is_labels = ending in ("_labels", "_classes")
     [(data, options, _)] = image_layers(read_image(place, as_labels=is_labels))
     options["name"] = image_name(place)
     recipe = recipe_beside(place)
     if not is_labels:
-        return [(data, {**options, "colormap": clearing("magma"), "visible": False}, "image")]
+        return data, {**options, "colormap": clearing("magma"), "visible": False}, "image"
     options.pop("rgb", None)
     if made := _recipe_in(recipe):
         own = {"linking": made.pop("linking", None), "recipe": made}
@@ -101,9 +116,7 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
     if table := table_beside(place):
         entries = [each.get("index", {}) for each in made.get("planes", ())]
         options["features"] = _table_of(table, np.asarray(data), options["axis_labels"], entries)
-        if (viewer := current_viewer()) is not None:
-            hover_by_plane(viewer)
-    return [(np.asarray(data), options, "labels")]
+    return np.asarray(data), options, "labels"
 
 
 def _recipe_in(path: Path | None) -> dict[str, Any]:

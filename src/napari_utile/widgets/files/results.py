@@ -1,7 +1,7 @@
 """Save cells with their table and recipe, as files that open again with their pixel size, units and recipe."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.linking.measure import ID_COLUMN
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.plane_rows import cells_of, known_of, with_index
 from napari_utile.widgets.files.writer import recipe_of_layer, save_image, save_label_pixels
-from napari_utile.widgets.viewer.layers import Place, place_of, plane_at, slider_name
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_at, shape_of, slider_name
 from napari_utile.widgets.viewer.lengths import pixel_size_of
 from napari_utile.widgets.viewer.own_pictures import is_own
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
@@ -74,23 +75,34 @@ def results_of(
         In one sentence, where nothing of the layer is on screen.
     """
     place = place_of(layer, viewer)
-    places = place.every
-    below: list[Any] = [None] * len(places)
+    below: list[Any] = [None] * len(place.every)
     if image is not None and not image.multiscale:
         shape = tuple(image.data.shape[:-1]) if image.rgb else tuple(image.data.shape)
         if shape == place.shape:
-            below = [plane_at(image, each) for each in places]
+            below = [plane_at(image, each) for each in place.every]
+    name = image.name if image is not None and is_own(layer) else layer.name
+    opened = tuple(Path(each.source.path).resolve() for each in viewer.layers if each.source.path)
+    shown = None if image is None or source_of(layer) is not image else own_layer(viewer, "classes", image)
+    classes = None if shown is None or shown.data.shape != layer.data.shape else np.array(shown.data)
+    captured = _captured(layer, place, name)
+    return replace(captured, planes=below, opened=opened, classes=classes)
+
+
+def results_of_file(layer: napari.layers.Labels, name: str) -> Results:
+    """Capture a Labels layer as a file has it, with the last two axes in the plane; no image lies below its cells."""
+    first = PlaneIndex.of((*[0] * (layer.ndim - 2), slice(None), slice(None)))
+    return _captured(layer, Place(first.index, shape_of(layer), first.axes), name)
+
+
+def _captured(layer: napari.layers.Labels, place: Place, name: str) -> Results:
     data, attributes, _ = layer.as_layer_data_tuple()
     attributes["metadata"] = dict(attributes["metadata"])  # corrections are noted there meanwhile
     size, unit = pixel_size_of(layer, place.axes)
-    name = image.name if image is not None and is_own(layer) else layer.name
-    opened = tuple(Path(each.source.path).resolve() for each in viewer.layers if each.source.path)
     columns = {str(key): np.asarray(column) for key, column in layer.features.items()}
     copy = np.array(data) if isinstance(data, np.ndarray) else data  # the user may paint meanwhile
-    shown = None if image is None or source_of(layer) is not image else own_layer(viewer, "classes", image)
-    classes = None if shown is None or shown.data.shape != layer.data.shape else np.array(shown.data)
     axes = [slider_name(layer, axis) for axis in range(layer.ndim)]
-    return Results(name, copy, attributes, places, axes, below, columns, size, unit, opened, classes)
+    every = place.every
+    return Results(name, copy, attributes, every, axes, [None] * len(every), columns, size, unit, (), None)
 
 
 def save_results(results: Results, path: Path) -> Generator[tuple[int, int], None, list[Path]]:

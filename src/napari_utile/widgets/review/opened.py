@@ -13,16 +13,20 @@ from napari.layers.utils.stack_utils import split_channels
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.pyramid import pyramid_of
 from napari_utile.engine.files.result_files import LABELS
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training.sets import add_images, list_sets, replaced_in_words
 from napari_utile.session.cell_classes import CLASS
+from napari_utile.session.own_columns import added_to, is_added
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.review import REVIEWED, Decisions, ReviewItem, reviewed_path, training_images
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.files.described import image_layers, pyramid_layer
-from napari_utile.widgets.files.reader import open_ome_zarr, open_result
+from napari_utile.widgets.files.reader import open_ome_zarr, read_result
+from napari_utile.widgets.files.results import results_of_file, save_results
 from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.viewer.cell_tables import rows_of
+from napari_utile.widgets.viewer.layers import slider_name
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from napari_utile.widgets.worker import NO_JOB, JobHandle, as_job
 
@@ -42,6 +46,8 @@ class Opened:
         All of them, from bottom to top.
     before : integer array, optional
         The pixels of the cells as they were opened; None where they lie in a store, which edits go to at once.
+    added : dict
+        What people had added to the table of the cells as they were opened, as classes: see `added_to`.
     corrected : bool
         Whether they are what somebody made of those that the batch found.
     """
@@ -51,12 +57,15 @@ class Opened:
     cells: Any
     layers: tuple[Any, ...]
     before: np.ndarray[Any, Any] | None
+    added: dict[Any, Any]
     corrected: bool
 
     @property
     def is_changed(self) -> bool:
-        """Whether the cells are not as they were opened: what was undone is no edit."""
-        return self.before is not None and not np.array_equal(self.before, self.cells.data)
+        """Whether cells, or their classes, are not as they were opened: what was undone is no edit."""
+        return self.before is not None and _differ(
+            (self.cells.data, _added(self.cells)), (self.before, self.added)
+        )
 
 
 def layers_of(item: ReviewItem, after: JobHandle = NO_JOB) -> Generator[None, None, Opened]:
@@ -86,13 +95,23 @@ def layers_of(item: ReviewItem, after: JobHandle = NO_JOB) -> Generator[None, No
     reviewed = item.labels.parent / REVIEWED / f"{item.name}{LABELS}"
     found = _cells_of_store(item) if item.is_store else _cells_of_file(item, item.labels)
     cells = _cells_of_file(item, reviewed) if reviewed.is_file() else found
-    corrected = cells is not found and not np.array_equal(cells.data, found.data)
+    before, added = None if cells.multiscale else np.array(cells.data), _added(cells)
+    corrected = cells is not found and _differ((before, added), (found.data, _added(found)))
     for each in images:
         if each.ndim == cells.ndim:
             # The pixels are the same; files differ in what they say of their place.
             each.translate = cells.translate
-    before = None if cells.multiscale else np.array(cells.data)
-    return Opened(image, channels, cells, (*images, cells), before, corrected)
+    return Opened(image, channels, cells, (*images, cells), before, added, corrected)
+
+
+def _added(cells: Any) -> dict[Any, Any]:
+    """Give what people added to the table of cells, see `added_to`."""
+    return added_to(dict(cells.features.items()), [slider_name(cells, axis) for axis in range(cells.ndim)])
+
+
+def _differ(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
+    """Say whether pixels, or what people added to their table, are not the same."""
+    return one[1] != other[1] or not np.array_equal(one[0], other[0])
 
 
 def _by_channel(data: Any, options: dict[str, Any], kind: str) -> list[Any]:
@@ -104,7 +123,7 @@ def _by_channel(data: Any, options: dict[str, Any], kind: str) -> list[Any]:
 
 
 def _cells_of_file(item: ReviewItem, path: Path) -> Any:
-    [(data, options, _)] = open_result(str(path))
+    data, options, _ = read_result(path)
     options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
     return Labels(np.array(data), **options)
 
@@ -125,6 +144,7 @@ def keep_reviewed(
 ) -> Generator[None, None, str]:
     """Write reviewed cells and what was decided, and put all planes into a training set, if one is named.
 
+    Cells that people gave classes, or other columns, have a table beside them, from which these are read again.
     What is written is captured now, on the GUI thread; once that began, nothing stops it.
 
     Returns
@@ -137,18 +157,23 @@ def keep_reviewed(
     UtileError
         See `reviewed_path`.
     """
-    data, attributes, _ = opened.cells.as_layer_data_tuple()
-    data, target = np.array(data), reviewed_path(decisions.folder, item)
+    results, target = results_of_file(opened.cells, item.name), reviewed_path(decisions.folder, item)
+    has_own = any(is_added(name) for name in {*results.columns} - {*results.axes})
     classes = _classes(opened.cells) if into_set else []
 
     def write() -> str:
-        save_labels(str(target), data, attributes)
+        if has_own:
+            _ = Run(save_results(results, target)).result
+        else:
+            save_labels(str(target), results.labels, results.attributes)
         with suppress(UtileError):  # it waits for the next one, who says so
             decisions.write({item.labels.name: decision})
         said, wrong = "", list[str]()
         with failures_to(lambda error: wrong.append(sentence_of(error))):
             if into_set:
-                said = replaced_in_words(add_images(into_set, training_images(item, data, classes))[1])
+                said = replaced_in_words(
+                    add_images(into_set, training_images(item, results.labels, classes))[1]
+                )
         if wrong:
             said = f"{item.name} is not in the training set: {wrong[0]} Go back to it and accept it again."
         return said

@@ -23,6 +23,7 @@ from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.review.opened import Opened, keep_reviewed, layers_of, sets_job
+from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import give_keys_to_canvas, plain_viewer, session_of, take_away
 from napari_utile.widgets.worker import NO_JOB, JobHandle, run_job
@@ -179,6 +180,7 @@ class ReviewTab(QWidget):
             return  # the user went on meanwhile
         self._say("")
         self._opened = opened
+        hover_by_plane(self._viewer)
         self._bring(opened)
 
     def _bring(self, opened: Opened) -> None:

@@ -19,7 +19,7 @@ from qtpy.QtCore import QTimer
 
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels, merged_recipes
-from napari_utile.session.own_columns import filled, is_added
+from napari_utile.session.own_columns import added_to
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.plane_rows import with_index, without_other_planes
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, slider_name, space_of
@@ -298,14 +298,8 @@ def _is_edited(layer: napari.layers.Layer, shown: _Shown, place: Place | None) -
 
 def _added_to(layer: napari.layers.Layer, where: Mapping[str, int]) -> Added:
     """Give what rows of a plane, or of all, hold that was not measured: of each column and id, unless it is empty."""
-    axes = {slider_name(layer, axis) for axis in range(layer.ndim)}
-    table = without_other_planes(with_index(dict(layer.features.items())), where)
-    names = [name for name in table if is_added(name) and name not in axes]
-    return {
-        (name, cell): value
-        for name in names
-        for cell, value in filled(table[name], table["index"].tolist()).items()
-    }
+    axes = [slider_name(layer, axis) for axis in range(layer.ndim)]
+    return added_to(without_other_planes(with_index(dict(layer.features.items())), where), axes)
 
 
 def _hash(layer: napari.layers.Layer, place: Place) -> str:
