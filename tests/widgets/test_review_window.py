@@ -15,7 +15,9 @@ from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.files.one_plane import plane_of
-from napari_utile.engine.files.tables import read_columns
+from napari_utile.engine.files.tables import read_columns, write_table
+from napari_utile.engine.store.plan import load_plan
+from napari_utile.engine.store.table import path_of_table
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.sets import add_images, find_set, list_sets
 from napari_utile.widgets.files.writer import save_labels
@@ -578,6 +580,38 @@ def as_zarr(path):
         levels.append({"path": str(level), "coordinateTransformations": place})
     axes = [{"name": "c"}, *({"name": name, "type": "space", "unit": "micrometer"} for name in "zyx")]
     group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": levels}]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_classes_that_a_store_has_are_shown_and_go_into_the_training_set(
+    viewer, qtbot, tmp_path, bright_nuclei, damaged
+):
+    write_image(tmp_path / "x.tif", STACK[1, 1:], "ZYX")
+    place = tmp_path / "results" / "x.ome.zarr"
+    place.parent.mkdir()
+    how = ["--diameter", "none", "--quiet", "--measurements"]
+    assert main(["segment", str(tmp_path / "x.tif"), "-o", str(place), *how]) == 0
+    for index, word in zip(load_plan(place).planes, ("live", "dead"), strict=True):
+        path = path_of_table(place, index)
+        table = read_columns(path)
+        write_table(path, {**table, "class": [word] * len(table["index"])})
+        if damaged:
+            path.write_bytes(b"a,b\n1,2\n")
+    tab = open_review(viewer)
+    tab.review(place.parent)
+    shown(qtbot, viewer, "x")
+    tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    for _ in range(2):
+        words = {plane: word for (plane, _), word in classes_of(viewer.layers[1]).items()}
+        assert words == ({} if damaged else {0: "live", 1: "dead"})
+        tab.accept.click()
+        qtbot.waitUntil(lambda: "every image has a decision" in tab.status.text(), timeout=WAIT)
+        assert tab.table.item(0, 2).text() == "accepted"
+        tab.table.chosen.emit(0)
+        shown(qtbot, viewer, "x")
+        qtbot.waitUntil(lambda: len(list_sets()) == 1 and len(taught()) == 2, timeout=WAIT)
+        names = sorted("".join({*each.values()}) for each in taught())
+        assert names == (["", ""] if damaged else ["dead", "live"])
 
 
 PART = "4:56,0:44"

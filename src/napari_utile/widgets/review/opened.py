@@ -14,12 +14,14 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.pyramid import pyramid_of
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.steps import Run
+from napari_utile.engine.store.plan import load_plan
 from napari_utile.engine.training.sets import add_images, list_sets, replaced_in_words
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.own_columns import added_to, is_added
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.review import REVIEWED, Decisions, ReviewItem, reviewed_path, training_images
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
+from napari_utile.session.store_tables import features_of
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.files.described import image_layers, pyramid_layer
 from napari_utile.widgets.files.reader import open_ome_zarr, read_result
@@ -136,6 +138,8 @@ def _cells_of_store(item: ReviewItem) -> Any:
     options = {**options, "name": f"{item.name} cells", "opacity": 0.5}
     if levels[0].size > MOST_IN_MEMORY and len(levels) > 1:
         return Labels(levels, **options, metadata=own)
+    with suppress(UtileError, KeyError):  # what is damaged beside them, labels are opened without
+        options["features"] = features_of(item.labels, load_plan(item.labels), options["axis_labels"][:-2])
     return Labels(np.array(levels[0]), **{**options, "multiscale": False})
 
 
