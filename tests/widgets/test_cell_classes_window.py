@@ -209,3 +209,12 @@ def test_a_class_is_renamed_in_every_layer_that_has_it(viewer, page):
     assert "class" not in plain.features
     session.cells = others[0]
     assert classes.counts[0].text() == "1"
+
+
+def test_cells_at_several_resolutions_are_given_no_class_which_is_said(viewer, page):
+    labels = viewer.layers["cells"].data
+    layer = viewer.add_labels([labels, labels[::2, ::2]], multiscale=True, name="slide")
+    session_of(viewer).cells = layer
+    page.form.classes.give(1)
+    assert "cannot edit the multiscale layer slide" in page.form.status.text()
+    assert "class" not in layer.features

@@ -234,6 +234,21 @@ def z_axis_of(layer: napari.layers.Layer, place: Place) -> int | None:
     return sliders[0] if len(sliders) == 1 and letters[sliders[0]] is None else None
 
 
+def refuse_multiscale(labels: napari.layers.Labels) -> None:
+    """Refuse cells at several resolutions.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, with what to do.
+    """
+    if labels.multiscale:
+        part = "press Edit this part on the Segment page, or " if store_of(labels) else ""
+        raise ValueError(
+            f"napari cannot edit the multiscale layer {labels.name}; {part}choose another one, or a new layer."
+        )
+
+
 def label_plane_on(labels: napari.layers.Labels, source: napari.layers.Layer, place: Place) -> LabelPlane:
     """Return the plane of a label layer that lies on a plane of an image.
 
@@ -251,11 +266,7 @@ def label_plane_on(labels: napari.layers.Labels, source: napari.layers.Layer, pl
         In one sentence, where clicks on the image cannot go into the layer.
     """
     name, axes = labels.name, list(place.result_axes)
-    if labels.multiscale:
-        part = "press Edit this part on the Segment page, or " if store_of(labels) else ""
-        raise ValueError(
-            f"napari cannot edit the multiscale layer {name}; {part}choose another one, or a new layer."
-        )
+    refuse_multiscale(labels)
     if not isinstance(labels.data, np.ndarray) and hasattr(labels.data, "dask"):
         raise ValueError(f"{name} is computed on demand (dask) and cannot be edited; choose a new layer.")
     if isinstance(labels.data, np.ndarray) and not labels.data.flags.writeable:

@@ -11,6 +11,7 @@ from napari_utile.session.cell_classes import CLASS, MOST_CLASSES, class_counts,
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to, sentence_of
+from napari_utile.widgets.pages.click.aim import refuse_multiscale
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.viewer.cell_colours import CLASS_COLOURS, colour_by, coloured_by
@@ -65,6 +66,11 @@ class CellClasses(QWidget):
         layer = self._session.cells
         if layer is None or number > len(self.names):
             return
+        with failures_to(lambda error: self.said.emit(sentence_of(error), "problem")):
+            refuse_multiscale(layer)
+            self._give(layer, number)
+
+    def _give(self, layer: Any, number: int) -> None:
         label = int(layer.selected_label)
         if label < 1 or not (layer.data == label).any():
             self.said.emit("Click on a cell first, then press a number key.", "info")
