@@ -98,11 +98,12 @@ class Window:
         assert combo.isVisible()
         assert combo.isEnabled()
         row = next(row for row in range(combo.count()) if text in combo.itemText(row))
-        QTest.mouseClick(combo, LEFT, NONE, combo.rect().center())
         view = combo.view()
-        self.qtbot.waitUntil(view.isVisible)
 
         def chosen():
+            if combo.currentIndex() != row and not view.isVisible():
+                # a list also closes where another window of the display becomes the active one
+                QTest.mouseClick(combo, LEFT, NONE, combo.rect().center())
             if combo.currentIndex() != row and view.isVisible():
                 # a list ignores a click for a moment where it opened under the mouse: a person clicks again
                 place = view.visualRect(view.model().index(row, 0)).center()
