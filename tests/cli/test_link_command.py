@@ -326,6 +326,15 @@ def test_a_store_links_as_its_settings_say_and_is_resumed_with_them(model, tmp_p
     assert "--link t" in capsys.readouterr().err
 
 
+def test_settings_that_link_nothing_are_as_those_that_say_nothing_of_it(model, tmp_path):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX")
+    assert run(image, tmp_path) == 0
+    settings = ["--settings", str(tmp_path / "cells_recipe.json")]
+    store = tmp_path / "cells.zarr"
+    assert run(image, store, *settings, "--link", "t") == 0
+    assert run(image, store, *settings, "--resume") == 0
+
+
 def test_cells_from_seeds_keep_their_ids_whatever_settings_link(model, tmp_path, capsys):
     image = write(tmp_path / "cells.tif", FRAMES, "TYX")
     assert run(image, tmp_path, "--link", "t") == 0

@@ -110,7 +110,7 @@ def test_where_the_measured_size_fits_the_next_images_are_measured_too(
     assert (request.params.diameter, request.values) == ("auto", {"threshold": 0.3})
     assert request.fitted == found.fitted
     page.settings.save(request.params, str(tmp_path / "mine.json"))
-    assert load_settings(tmp_path / "mine.json") == found.settings
+    assert load_settings(tmp_path / "mine.json") == replace(found.settings, linking={"link": "none"})
     page.form.instances["split"].value = 0.33
     assert page.request()[1].fitted == "", "one was changed since"
 
@@ -235,6 +235,37 @@ def recipe(**values):
         "parameters": {"diameter": 20.0},
         **values,
     }
+
+
+@pytest.mark.parametrize("source", ["recipe", "layer", "saved"])
+def test_settings_that_link_nothing_leave_each_plane_by_itself(viewer, page, tmp_path, source):
+    stack = np.stack([bright_discs()] * 3)
+    choose(viewer, viewer.add_image(stack, name="stack", axis_labels="zyx"))
+    path, kind = tmp_path / "mine.json", page.form.linking.kind
+    path.write_text(json.dumps(recipe()))
+    if source == "saved":
+        page.settings.save(page.request()[1].params, str(path))
+    made = {"role": "instances", "recipe": recipe(planes=[])}
+    layer = viewer.add_labels(stack.astype(int), name="made", metadata={"napari-utile": made})
+    for chosen in ("z", "views"):
+        kind.setCurrentIndex(kind.findData(chosen))
+        if source == "layer":
+            page.settings.load_of(layer)
+        else:
+            page.settings.load(str(path))
+        assert kind.currentText() == "Each plane by itself"
+        name = "made" if source == "layer" else "mine.json"
+        assert page.form.status.text() == f"The settings of {name} are used."
+        assert session_of(viewer).linking.kind == "none", "also for the next image"
+
+
+def test_settings_that_say_nothing_of_linking_leave_it_as_it_is(viewer, page, tmp_path):
+    choose(viewer, viewer.add_image(np.stack([bright_discs()] * 3), name="stack", axis_labels="zyx"))
+    kind = page.form.linking.kind
+    kind.setCurrentIndex(kind.findData("views"))
+    save_settings(found_cells(21.0, False).settings, tmp_path / "fitted.json")
+    page.settings.load(str(tmp_path / "fitted.json"))
+    assert (kind.currentData(), page.request()[1].params.diameter) == ("views", 21.0)
 
 
 def test_a_result_that_was_linked_since_gives_its_linking_as_well(viewer, page):

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 
 from napari_utile.cli.options import given
 from napari_utile.engine.cells.instances import InstanceParams
@@ -28,7 +29,12 @@ def asked_for(arguments: argparse.Namespace) -> Settings:
         linking=given(arguments, LinkParams),
         views=given(arguments, VolumeParams),
     )
-    asked = (load_settings(path) if path else Settings()).overridden(options)
+    settings = load_settings(path) if path else Settings()
+    if (
+        settings.linking.get("link") == "none"
+    ):  # commands link nothing unasked, and stores resume as they began
+        settings = replace(settings, linking={})
+    asked = settings.overridden(options)
     alone = [name for name in options.linking if name != "link"]
     if alone and asked.linking.get("link", "none") == "none" and not arguments.resume:
         raise UtileError(f"{option_of(alone[0])} says how planes are linked: give --link z or --link t, too.")

@@ -40,7 +40,7 @@ class Settings:
     whole : bool
         Whether they are all as they were fitted, but for what depends on the machine.
     linking : mapping
-        Fields of `LinkParams`.
+        Fields of `LinkParams`; that ``link`` is "none" alone where it is said that nothing is linked.
     views : mapping
         Fields of `VolumeParams`.
     project : str
@@ -173,7 +173,7 @@ def settings_of(
     fitted : str
         What they were fitted to, in words.
     linking : LinkParams, optional
-        How planes are linked, where they are.
+        How planes are linked, or that they are not; without it nothing is said of that.
     views : VolumeParams, optional
         How stacks are seen as volumes, where they are: then nothing else links their planes.
     """
@@ -185,11 +185,14 @@ def settings_of(
         values["diameter"] = "none"  # the image as it is, where the default would measure
     kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     in_views = views is not None and views.three_views
+    linked: dict[str, Any] = {}
+    if linking is not None and not in_views:
+        linked = _given(to_json(linking)) if linking.axis else {"link": "none"}
     return Settings(
         _given(kept),
         to_json(params.instances) if params.instances is not None else {},
         fitted,
-        linking=_given(to_json(linking)) if linking is not None and linking.axis and not in_views else {},
+        linking=linked,
         views=_given(to_json(views)) if in_views else {},
     )
 

@@ -188,11 +188,11 @@ class Settings(BarJob, QObject):
         params = SegmentParams(**settings.segment)
         said = [f"The settings of {name} are used"]
         link = settings.link_params
-        if link.axis:
+        if settings.linking or settings.views:
             self._session.linking = ChosenLinking.of(link, settings.volume_params)
             self._form.linking.show_chosen()
-            if not (self._form.linking.wanted or self._form.linking.views):
-                said.append(f"they link planes along {link.axis}, and this image has none there")
+        if link.axis and not (self._form.linking.wanted or self._form.linking.views):
+            said.append(f"they link planes along {link.axis}, and this image has none there")
         self.use(params, settings.instances, f"{'; '.join([*said, *self._left_out(settings)])}.")
 
     def _left_out(self, settings: SavedSettings) -> Iterator[str]:
