@@ -286,7 +286,7 @@ def test_tracks_of_a_store_have_the_divisions_of_its_recipe(model, tmp_path, cap
         assert not (tmp_path / name).exists()
 
 
-def test_settings_of_a_linked_result_link_and_single_options_win(model, tmp_path, capsys):
+def test_settings_of_a_linked_result_link_and_single_options_win(model, tmp_path):
     image = write(tmp_path / "cells.tif", FRAMES, "TYX")
     assert run(image, tmp_path, "--link", "t", "--link-gap", "0", "--link-overlap", "0.4") == 0
     settings = ["--settings", str(tmp_path / "cells_recipe.json")]
@@ -303,14 +303,53 @@ def test_settings_of_a_linked_result_link_and_single_options_win(model, tmp_path
     assert (tmp_path / "same" / "cells_tracks.csv").is_file()
     assert linking("wider", "--link-gap", "2") == ["t", 2, 0.4]
     assert linking("alone", "--link", "none") == [None, None, None]
-    capsys.readouterr()
+
+
+UNLINKED = "cells_recipe.json links planes along T, and there is at most one here: nothing is linked"
+
+
+@pytest.mark.parametrize("target", ["results", "plane.zarr"])
+def test_settings_that_link_leave_an_image_of_one_plane_unlinked(model, tmp_path, capsys, target):
+    film = write(tmp_path / "cells.tif", FRAMES, "TYX")
     plane = write(tmp_path / "plane.tif", FRAMES[0], "YX")
-    assert run(plane, tmp_path / "planes", *settings) == 1
-    said = (
-        "plane.tif has no planes along T, its axes are YX: cells_recipe.json links them, so add --link none."
-    )
-    assert capsys.readouterr().err.count(said) == 1
-    assert run(plane, tmp_path / "planes", *settings, "--link", "none") == 0
+    assert run(film, tmp_path, "--link", "t") == 0
+    settings = ["--settings", str(tmp_path / "cells_recipe.json")]
+    capsys.readouterr()
+    assert run(plane, tmp_path / target, *settings) == 0
+    assert capsys.readouterr().err.splitlines() == [f"plane.tif: {UNLINKED}"]
+    recipe = "recipe.json" if target.endswith(".zarr") else "plane_recipe.json"
+    assert "linking" not in json.loads((tmp_path / target / recipe).read_text())
+    assert not [*(tmp_path / target).rglob("*tracks.csv")]
+    if target.endswith(".zarr"):
+        assert run(plane, tmp_path / target, *settings, "--resume") == 0
+    assert run(plane, tmp_path / "typed", *settings, "--link", "t") == 1
+    assert "plane.tif has no planes along T, its axes are YX: leave out --link t" in capsys.readouterr().err
+    assert run(plane, tmp_path / "none", *settings, "--link", "none") == 0
+    assert "links planes" not in capsys.readouterr().err
+
+
+def test_of_a_batch_with_settings_that_link_only_what_has_planes_there_is_linked(model, tmp_path, capsys):
+    images = tmp_path / "images"
+    images.mkdir()
+    film = write(images / "cells.tif", FRAMES, "TYX")
+    for name, pixels, axes in (("plane", FRAMES[0], "YX"), ("stack", STACK, "ZYX")):
+        write(images / f"{name}.tif", pixels, axes)
+    assert run(film, tmp_path, "--link", "t") == 0
+    settings = ["--settings", str(tmp_path / "cells_recipe.json")]
+    capsys.readouterr()
+    assert run(images, tmp_path / "out", *settings, "--estimate") == 0
+    assert run(images, tmp_path / "out", *settings) == 0
+    said = capsys.readouterr().err
+    assert [said.count(f"{name}.tif: {UNLINKED}") for name in ("cells", "plane", "stack")] == [0, 2, 2]
+    assert [path.name for path in (tmp_path / "out").glob("*_tracks.csv")] == ["cells_tracks.csv"]
+    fields = rows_of(tmp_path / "out" / "fields.csv")
+    assert [(row["image"], row["tracks"]) for row in fields] == [
+        ("cells.tif", "4"),
+        ("plane.tif", ""),
+        ("stack.tif", ""),
+    ]
+    assert run(film, tmp_path / "one", *settings, "--t", "1") == 0
+    assert f"cells.tif: {UNLINKED}" in capsys.readouterr().err
 
 
 def test_a_store_links_as_its_settings_say_and_is_resumed_with_them(model, tmp_path, capsys):

@@ -121,3 +121,22 @@ def test_settings_of_three_views_look_from_three_sides_and_single_options_win(st
     assert recipe("again", "--three-views", "--settings", str(tmp_path / "linked" / "balls_recipe.json"))[
         "volume"
     ]
+
+
+def test_settings_of_three_views_segment_a_plane_as_if_they_were_of_planes(stack, tmp_path, capsys):
+    path = write(tmp_path / "balls.tif", stack[0], "ZYX", spacing=1.0, unit="um")
+    plane = write(tmp_path / "plane.tif", stack[0, 4], "YX")
+    assert run(path, tmp_path) == 0
+    assert main(["segment", str(plane), "-o", str(tmp_path), "--diameter", "none", "--quiet"]) == 0
+    settings = ["--settings", str(tmp_path / "balls_recipe.json"), "--quiet"]
+    capsys.readouterr()
+    assert main(["segment", str(plane), "-o", str(tmp_path / "alone"), *settings]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "plane.tif: balls_recipe.json sees planes along Z in three views, and there is at most one here: nothing is "
+        "linked"
+    ]
+    before, after = (
+        json.loads((tmp_path / name / "plane_recipe.json").read_text()) for name in (".", "alone")
+    )
+    assert after["parameters"] == before["parameters"], "the threshold is that of one view"
+    assert not {"volume", "linking"} & after.keys()

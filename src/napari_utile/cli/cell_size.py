@@ -20,6 +20,9 @@ from napari_utile.engine.planes.spread import MOST_PLANES, spread
 from napari_utile.engine.provenance.settings import Settings
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.volumes.params import VolumeParams
+
+_OF_PLANES = VolumeParams()
 
 
 class Sized(NamedTuple):
@@ -46,13 +49,12 @@ class Sizing:
     ----------
     asked : Settings
         Instance parameters that they name are in pixels of the image; the others are what the model suggests for the
-        size, and for volumes where stacks are seen as such. A wrong name of a model fails at once.
+        size. A wrong name of a model fails at once.
     inputs : sequence of Input
         All images of the command, also of other shards, of which some are measured where one size is wanted for all.
 
     Attributes
     ----------
-    asked : Settings
     params : SegmentParams
         As they were given, without instance parameters.
     compute : Compute
@@ -62,7 +64,6 @@ class Sizing:
     """
 
     def __init__(self, asked: Settings, inputs: Sequence[Input] = ()) -> None:
-        self.asked = asked
         self.params, self._instances = SegmentParams(**asked.segment), asked.instances
         self.fitted = asked.fitted if asked.whole else ""
         # What was fitted is of one model, also where a value is overridden: no specialist may take it.
@@ -71,11 +72,16 @@ class Sizing:
         self._load(self.params.model)
         self.compute = choose_compute(self.params.device, self.params.precision)
         self._inputs = inputs
-        self._views = asked.volume_params
         self._same: tuple[SegmentParams, CellSize | None] | None = None
 
-    def params_for(self, planes: SelectedPlanes) -> Sized:
+    def params_for(self, planes: SelectedPlanes, views: VolumeParams = _OF_PLANES) -> Sized:
         """Return parameters and model for an image.
+
+        Parameters
+        ----------
+        planes : SelectedPlanes
+        views : VolumeParams
+            Other instance parameters are suggested for three views.
 
         Raises
         ------
@@ -90,7 +96,7 @@ class Sizing:
             )
             said = f"{chosen}{size}"
         model = self._load(params.model)
-        instances = self._views.suggested(model.card, params.known_diameter, **self._instances)
+        instances = views.suggested(model.card, params.known_diameter, **self._instances)
         return Sized(replace(params, instances=instances), model, said, size)
 
     def _measured(self, planes: SelectedPlanes) -> tuple[SegmentParams, CellSize | None]:

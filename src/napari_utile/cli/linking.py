@@ -1,7 +1,8 @@
 """`utile segment --link`: one id for one cell in the files that are written."""
 
 import argparse
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,23 +50,29 @@ class LinkedPlanes:
         return link_table(self.links, [indices[place] for place in order], spacing, cells)
 
 
-def check_linking(planes: SelectedPlanes, asked: Settings, arguments: argparse.Namespace) -> None:
-    """Check, before anything is computed, that an image has planes to be linked.
+def linkable(planes: SelectedPlanes, asked: Settings, arguments: argparse.Namespace) -> Settings:
+    """Give what is asked for of one image, before anything is computed.
+
+    Where a file of settings links planes and an image has none to be linked, that is said, and each of its planes
+    stays by itself.
 
     Raises
     ------
     UtileError
-        If it has not.
+        If an option links planes, and there are none.
     """
     axis, views = asked.link_params.axis, asked.volume_params.three_views
-    if not axis:
-        return
-    if arguments.three_views or arguments.link:
+    if axis and (arguments.three_views or arguments.link):
         planes.check_several(axis, "--three-views" if views else f"--link {axis.lower()}")
-    else:
-        planes.check_several(
-            axis, "linking", instead=f"{arguments.settings.name} links them, so add --link none"
+    elif axis and axis not in planes.stacked:
+        does = f"sees planes along {axis} in three views" if views else f"links planes along {axis}"
+        print(
+            f"{planes.image.shown_name}: {arguments.settings.name} {does}, and there is at most one here: nothing is "
+            "linked",
+            file=sys.stderr,
         )
+        return replace(asked, linking={}, views={})
+    return asked
 
 
 def linked(labels: Planes, params: LinkParams, of_volumes: bool) -> LinkedPlanes | None:

@@ -16,7 +16,7 @@ from napari_utile.cli.asked import asked_for, say_what_is_left_out
 from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, images_among, inputs_of
-from napari_utile.cli.linking import check_linking, linked
+from napari_utile.cli.linking import linkable, linked
 from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import add_options, add_output, file_path, given, number
 from napari_utile.cli.progress import with_bar
@@ -151,8 +151,7 @@ def run(arguments: argparse.Namespace) -> int:
     if stores.are_wanted(arguments):
         return stores.run(arguments, asked)
     mask = read_mask(arguments.mask)
-    views = asked.volume_params
-    if mask is not None and views.three_views:
+    if mask is not None and asked.volume_params.three_views:
         raise UtileError(
             "--mask with a file is not for --three-views: it is of planes, and they look at a volume."
         )
@@ -188,19 +187,23 @@ def run(arguments: argparse.Namespace) -> int:
                 image = each.open()
                 say_if_stretched(mask, image)
                 planes = SelectedPlanes(image, each.selection)
-                check_linking(planes, sizing.asked, arguments)
+                wanted = linkable(planes, asked, arguments)
                 if arguments.estimate:
-                    _print_estimate(planes, sizing, with_distance(planes, views), arguments.region)
+                    _print_estimate(
+                        planes, sizing, with_distance(planes, wanted.volume_params), arguments.region
+                    )
                     continue
                 (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
                 start = each.results(arguments.output, image)
                 _refuse_twice(start, each.name, begun)
-                labels, beside = Path(f"{start}{LABELS}"), _beside(arguments, asked)
+                labels, beside = Path(f"{start}{LABELS}"), _beside(arguments, wanted)
                 check_labels(labels, image.path, inputs, beside, overwrite=arguments.overwrite)
                 if arguments.into_image:
                     check_image(each.path, overwrite=arguments.overwrite)
                 shown = each.name if each.place else image.shown_name
-                fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask, tables)
+                fit, done = _segment_file(
+                    planes, wanted, sizing, arguments, start, shown, each.path, mask, tables
+                )
                 batch.judge(shown, fit, whole=arguments.region is None)
                 if tables is not None:
                     tables.add(each, image.shown_name, start, done)
@@ -240,6 +243,7 @@ def _region(text: str) -> Window:
 
 def _segment_file(
     planes: SelectedPlanes,
+    asked: Settings,
     sizing: Sizing,
     arguments: argparse.Namespace,
     start: str,
@@ -253,10 +257,10 @@ def _segment_file(
 
     image, region, folder = planes.image, arguments.region, Path(start).parent
     stacked, sizes = planes.stacked, planes.sizes
-    linking = sizing.asked.link_params
-    views = with_distance(planes, sizing.asked.volume_params)
+    linking = asked.link_params
+    views = with_distance(planes, asked.volume_params)
     check_space(folder, _bytes_to_write(planes, arguments))
-    params, model, said, size = sizing.params_for(planes)
+    params, model, said, size = sizing.params_for(planes, views)
     several = ["_classes.tif"] if len(model.card.foreground) > 1 else []
     if not arguments.overwrite:
         keep_of_users(start, several)
@@ -313,7 +317,7 @@ def _segment_file(
             recipe = replace(recipe, views=views)
         target, beside, space = (
             Path(f"{start}{LABELS}"),
-            [*_beside(arguments, sizing.asked), *several],
+            [*_beside(arguments, asked), *several],
             space_of(planes),
         )
         # The recipe holds the hash of the labels.
@@ -365,7 +369,7 @@ def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> fl
 def _print_estimate(
     planes: SelectedPlanes, sizing: Sizing, views: VolumeParams, region: Window | None
 ) -> None:
-    params, model, said, _ = sizing.params_for(planes)
+    params, model, said, _ = sizing.params_for(planes, views)
     first = planes.plane(planes.indices[0])
     _check_region(region, first.shape)
     if views.three_views:

@@ -10,7 +10,7 @@ from typing import Any
 from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Input, images_among, inputs_of
-from napari_utile.cli.linking import check_linking
+from napari_utile.cli.linking import linkable
 from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import at_least_one, given
 from napari_utile.cli.progress import with_bar
@@ -225,8 +225,7 @@ def _plan(
 ) -> tuple[StorePlan, Model | None, list[ImagePlane], str, CellSize | None]:
     selection = each.selection
     planes = SelectedPlanes(image, selection)
-    linking = asked.link_params
-    check_linking(planes, asked, arguments)
+    linking = linkable(planes, asked, arguments).link_params
     model: Model | None = None
     said, fitted, size, limits = "", "", None, None
     grown = None if seeds is None else Seeds(seeds, seed_planes(seeds, planes), arguments.seed_distance)
@@ -283,6 +282,9 @@ def _refuse_other_options(
             f"{place.name} was started with {grown}: resume with the same, or start again with --overwrite."
         )
     wanted = SegmentParams(**asked.segment)
+    # A store without planes to link stays as it is where a file of settings links, see `linkable`.
+    linkable_here = arguments.link or asked.link_params.axis in plan.space.axes
+    linking = asked.linking if linkable_here else {}
     pairs = [
         *((key, getattr(wanted, key), getattr(plan.params, key)) for key in asked.segment),
         *((key, value, getattr(plan.instances, key)) for key, value in asked.instances.items()),
@@ -290,7 +292,7 @@ def _refuse_other_options(
             (key, getattr(each.selection, key), getattr(plan.selection, key))
             for key in given(arguments, Selection)
         ),
-        *((key, value, getattr(plan.linking, key)) for key, value in asked.linking.items()),
+        *((key, value, getattr(plan.linking, key)) for key, value in linking.items()),
     ]
     if arguments.outputs is not None:
         pairs.append(("outputs", arguments.outputs, plan.outputs or "none"))

@@ -202,7 +202,7 @@ class SelectedPlanes:
         for index in self.indices:
             yield index, self.plane(index)
 
-    def check_several(self, axis: str, asked: str, spelled: str = "--{} {}", instead: str = "") -> None:
+    def check_several(self, axis: str, asked: str, spelled: str = "--{} {}") -> None:
         """Check that there are planes along an axis.
 
         Parameters
@@ -212,8 +212,6 @@ class SelectedPlanes:
             What needs them, as it was written.
         spelled : str
             How an option and its value are written; as in a command by default.
-        instead : str
-            What to do where it cannot be left out.
 
         Raises
         ------
@@ -230,19 +228,14 @@ class SelectedPlanes:
             axes = spelled.format("axes", read.replace(other, axis))
             named = f", or say what they are, such as {axes}" if other else ""
             raise UtileError(
-                f"{name} has no planes along {axis}, its axes are {read}: {instead or f'leave out {asked}'}{named}."
+                f"{name} has no planes along {axis}, its axes are {read}: leave out {asked}{named}."
             )
         if axis not in self.entries:
-            raise UtileError(
-                f"{name} has one plane along {axis}, and {asked} needs several: {instead or 'leave it out'}."
-            )
+            raise UtileError(f"{name} has one plane along {axis}, and {asked} needs several: leave it out.")
         option = "project" if axis in (selection.projection or ()) else axis.lower()
-        chosen, remedy = (
-            spelled.format(option, getattr(selection, option)),
-            instead or "leave out one of the two",
-        )
+        chosen = spelled.format(option, getattr(selection, option))
         raise UtileError(
-            f"{chosen} leaves one plane of {name} along {axis}, and {asked} needs several: {remedy}."
+            f"{chosen} leaves one plane of {name} along {axis}, and {asked} needs several: leave out one of the two."
         )
 
     def measured_on(self, most: int = MOST_SEEN) -> list[ImagePlane]:
