@@ -117,7 +117,7 @@ def test_settings_of_three_views_look_from_three_sides_and_single_options_win(st
     assert recipe("linked", "--link", "z")["linking"]["parameters"]["link"] == "z"
     capsys.readouterr()
     assert main([*words, "-o", str(tmp_path / "balls.zarr")]) == 1
-    assert "holds a volume in memory" in capsys.readouterr().err
+    assert "a volume is held in memory" in capsys.readouterr().err
     assert recipe("again", "--three-views", "--settings", str(tmp_path / "linked" / "balls_recipe.json"))[
         "volume"
     ]
@@ -140,3 +140,44 @@ def test_settings_of_three_views_segment_a_plane_as_if_they_were_of_planes(stack
     )
     assert after["parameters"] == before["parameters"], "the threshold is that of one view"
     assert not {"volume", "linking"} & after.keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["-o", "balls.zarr"],
+            "and a volume is held in memory, so it is not for stores: add --link z or --link none, or give a folder "
+            "for TIFF.",
+        ),
+        (
+            ["-o", "masked", "--mask", "mask.tif"],
+            "and --mask with a file is of planes: add --link z or --link none, or leave out the file.",
+        ),
+    ],
+)
+def test_settings_of_three_views_are_named_where_they_do_not_go(
+    stack, tmp_path, monkeypatch, capsys, words, said
+):
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path / "balls.tif", stack[0], "ZYX", spacing=1.0, unit="um")
+    write(tmp_path / "mask.tif", np.ones((40, 40), np.uint8), "YX")
+    assert run(path, tmp_path) == 0
+    asked = ["segment", "balls.tif", "--settings", "balls_recipe.json", "--quiet", *words]
+    capsys.readouterr()
+    assert main(asked) == 1
+    assert capsys.readouterr().err == f"utile segment: balls_recipe.json sees stacks in three views, {said}\n"
+    assert main([*asked, "--three-views"]) == 1
+    assert "--three-views" in capsys.readouterr().err
+    for link in ("z", "none"):
+        assert main([*asked, "--overwrite", "--link", link]) == 0
+
+
+def test_settings_of_planes_with_limits_of_their_own_are_told_what_three_views_need(stack, tmp_path, capsys):
+    path = write(tmp_path / "balls.tif", stack[0], "ZYX", spacing=1.0, unit="um")
+    planes = ["segment", str(path), "--diameter", "none", "--quiet", "-o", str(tmp_path)]
+    assert main([*planes, "--limits", "plane"]) == 0
+    settings = ["--settings", str(tmp_path / "balls_recipe.json"), "--overwrite"]
+    assert run(path, tmp_path, *settings) == 1
+    assert "for the whole stack, not one for each plane: give --limits stack." in capsys.readouterr().err
+    assert run(path, tmp_path, *settings, "--limits", "stack") == 0

@@ -121,7 +121,7 @@ def test_how_far_planes_are_apart_is_given_or_read_or_asked_for():
 
 
 def test_what_three_views_cannot_do_is_said_before_anything_runs(model, monkeypatch):
-    with pytest.raises(UtileError, match="leave out --limits plane"):
+    with pytest.raises(UtileError, match="give --limits stack"):
         volume_of(stack_of(balls()), 1.0, SegmentParams(limits="plane"), model)
     with pytest.raises(UtileError, match="not linked through time"):
         segment(balls(), axes="ZYX", three_views=True, link="t")

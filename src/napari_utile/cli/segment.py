@@ -152,6 +152,11 @@ def run(arguments: argparse.Namespace) -> int:
         return stores.run(arguments, asked)
     mask = read_mask(arguments.mask)
     if mask is not None and asked.volume_params.three_views:
+        if not arguments.three_views:
+            raise UtileError(
+                f"{arguments.settings.name} sees stacks in three views, and --mask with a file is of planes: add "
+                "--link z or --link none, or leave out the file."
+            )
         raise UtileError(
             "--mask with a file is not for --three-views: it is of planes, and they look at a volume."
         )

@@ -116,6 +116,11 @@ def run(
     if arguments.probability:
         raise UtileError("--probability is not for stores: they hold the probability.")
     if asked.volume_params.three_views:
+        if not arguments.three_views:
+            raise UtileError(
+                f"{arguments.settings.name} sees stacks in three views, and a volume is held in memory, so it is not "
+                "for stores: add --link z or --link none, or give a folder for TIFF."
+            )
         raise UtileError(
             "--three-views holds a volume in memory, so it is not for stores: give a folder for TIFF, or link the "
             "planes of the store with --link z."

@@ -14,7 +14,7 @@ _READING = "⋯ beside Image"
 # What the engine advises, with the options of the command line: what does the same in the dock.
 _IN_THE_DOCK = {
     r"give --plane-distance, in pixels": "type it at Plane distance, under How planes are linked",
-    r"leave out --limits plane": "choose stack at Grey limits, under Advanced",
+    r"give --limits stack": "choose stack at Grey limits, under Advanced",
     r"leave out --(three-views|link \S+?)(?=[,.])": "choose another Link",
     r"leave the option out to resume, or start again with --overwrite": (
         "choose it as before to resume, or press Delete"

@@ -118,7 +118,7 @@ def volume_of(
     """
     if params.limits == "plane":
         raise UtileError(
-            "Three views need one pair of grey limits for the whole stack: leave out --limits plane."
+            "Three views need one pair of grey limits for the whole stack, not one for each plane: give --limits stack."
         )
     if limits is None:
         some = [seen_plane(planes[place], params, model.card) for place in spread(len(planes))]
