@@ -400,6 +400,49 @@ def test_stores_are_reviewed_like_files_and_large_ones_stay_where_they_are(
     assert {each: each.read_bytes() for each in place.rglob("*") if each.is_file()} == before
 
 
+@pytest.mark.parametrize("how", ["A", "R", "S", "list"])
+def test_an_image_is_left_only_when_its_open_part_is_written_back(
+    viewer, qtbot, tmp_path, bright_nuclei, monkeypatch, how
+):
+    monkeypatch.setattr("napari_utile.widgets.review.opened.MOST_IN_MEMORY", 1000)
+    data = np.full((600, 600), 100, np.uint8)
+    data[100:120, 100:120] = data[300:330, 200:230] = 220
+    results = tmp_path / "results"
+    results.mkdir()
+    for name in ("one", "two"):
+        zarr.create_array(tmp_path / f"{name}.zarr", data=data, dimension_names=["y", "x"])
+        command = ["segment", str(tmp_path / f"{name}.zarr"), "-o", str(results / f"{name}.ome.zarr")]
+        assert main([*command, "--diameter", "none", "--quiet"]) == 0
+    dock = Workbench(viewer)
+    viewer.window.add_dock_widget(dock, name="U-Tile")
+    tab = open_review(viewer)
+    tab.review(results)
+    shown(qtbot, viewer, "one")
+    edit = dock.open_page("segment").form.edit_store
+    edit.edit.click()
+    qtbot.waitUntil(lambda: "one cells part" in viewer.layers, timeout=WAIT)
+    part = session_of(viewer).cells
+    part.data_setitem(np.nonzero(part.data == 1), 0)
+
+    def leave():
+        if how == "list":
+            tab.table.chosen.emit(1)
+        else:
+            {"A": tab.accept, "R": tab.reject, "S": tab.skip}[how].click()
+
+    leave()
+    assert tab.status.text() == "Write the part back, or remove its layer, first."
+    assert part in viewer.layers
+    assert "one cells" in viewer.layers
+    assert [tab.table.item(row, 2).text() for row in range(2)] == ["", ""]
+    assert not (results / "review.json").exists()
+    edit.write.click()
+    qtbot.waitUntil(lambda: part not in viewer.layers, timeout=WAIT)
+    leave()
+    shown(qtbot, viewer, "two")
+    assert set(np.unique(zarr.open_array(results / "one.ome.zarr/labels/cells/0", mode="r"))) == {0, 2}
+
+
 @pytest.fixture
 def give(viewer, tab):
     """Return what gives a cell of the open image a class, as a number key does."""

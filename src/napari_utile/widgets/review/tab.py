@@ -26,12 +26,14 @@ from napari_utile.widgets.review.opened import Opened, keep_reviewed, layers_of,
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import give_keys_to_canvas, plain_viewer, session_of, take_away
+from napari_utile.widgets.viewer.store_layers import has_open_part
 from napari_utile.widgets.worker import NO_JOB, JobHandle, run_job
 
 _START = (
     "Open the folder with the results of a batch. The least sure image comes first; correct its cells with the "
     "brush or on the page Click, then press a key."
 )
+_PART = "Write the part back, or remove its layer, first."
 _NO_SET, _NEW_SET = "no training set", "Reviewed"
 
 
@@ -162,11 +164,11 @@ class ReviewTab(QWidget):
             return
         opened = self._opened
         self.status.say("")
+        if self._refuses(opened):
+            return
         if decision == "accepted" and opened.cells not in self._viewer.layers:
-            name = self._items[self._at].name
-            self.status.problem(
-                f"The cells of {name} were closed, and nothing is accepted: click on {name} in the list to open them."
-            )
+            closed = "The cells of {0} were closed, and nothing is accepted: click on {0} in the list to open them."
+            self.status.problem(closed.format(self._items[self._at].name))
             return
         if decision == "accepted" and (opened.is_changed or opened.corrected):
             decision = "corrected"
@@ -207,12 +209,19 @@ class ReviewTab(QWidget):
         """Save what was edited and not decided on, and close its layers; where that cannot be, they stay."""
         if self._decisions is not None:
             self._write(self._decisions, self._items)
-        if self._opened is None:
+        opened = self._opened
+        if opened is None:
             return True
-        if self._opened.is_changed and not self._keep(self._opened, self._left_as, ""):
+        if self._refuses(opened) or (opened.is_changed and not self._keep(opened, self._left_as, "")):
             return False
-        self._close_layers(self._opened)
+        self._close_layers(opened)
         return True
+
+    def _refuses(self, opened: Opened) -> bool:
+        """Say what to do where a part of cells on disk is open: its edits are not in their store yet."""
+        if part := has_open_part(opened.cells, self._viewer.layers):
+            self.status.problem(_PART)
+        return part
 
     @property
     def _left_as(self) -> str:

@@ -24,7 +24,6 @@ from napari_utile.session.store_parts import (
     StorePart,
     WrittenPart,
     open_part_job,
-    part_in,
     undo_job,
     with_stored_ids,
     write_back_job,
@@ -38,11 +37,11 @@ from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_at, space_of, take_away
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, image_of, lasting, mark_own
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, image_of, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import Source, read_source
-from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, store_of
+from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, part_of, store_of
 from napari_utile.widgets.worker import OneJob, run_job
 
 
@@ -78,7 +77,7 @@ class StoreEdit(OneJob, QWidget):
     def follow(self, _: object = None) -> None:
         """Show what can be done with the chosen cells."""
         chosen = self._session.cells
-        part = _part_of(chosen)
+        part = part_of(chosen)
         place = store_of(chosen)
         busy = self.running
         self.setVisible(part is not None or place is not None)
@@ -145,7 +144,7 @@ class StoreEdit(OneJob, QWidget):
 
     def _write(self) -> None:
         layer: Any = self._session.cells
-        part = _part_of(layer)
+        part = part_of(layer)
         if part is None:
             return
         whole = _whole_of(self._viewer, part)
@@ -176,13 +175,13 @@ class StoreEdit(OneJob, QWidget):
 
     def _leave(self) -> None:
         layer = self._session.cells
-        if (part := _part_of(layer)) is not None:
+        if (part := part_of(layer)) is not None:
             _close(self._viewer, self._session, layer, part)
             self._status.say("Closed; the result on disk is as it was.")
             self.follow()
 
     def _removed(self, event: Any) -> None:
-        if (part := _part_of(event.value)) is not None:
+        if (part := part_of(event.value)) is not None:
             _close(self._viewer, self._session, event.value, part)
             self.follow()
 
@@ -242,13 +241,6 @@ def _sliders(whole: Any, viewer: napari.viewer.Viewer) -> list[str]:
     if whole is None:
         return []
     return in_store_order(whole, list(slider_columns(whole, place_of(whole, viewer).plane)))
-
-
-def _part_of(layer: Any) -> StorePart | None:
-    """Return the part of a store that a layer shows, also where it was opened before a crash; None for others."""
-    if not isinstance(layer, Labels) or layer.multiscale:
-        return None
-    return part_in(lasting(layer.metadata), layer.data.shape)
 
 
 def _keep_part(layer: Any, part: StorePart | None) -> None:
