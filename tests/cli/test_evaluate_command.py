@@ -267,6 +267,26 @@ def test_a_comparison_says_where_the_difference_is_clear(
     assert "better" in printed.splitlines()[1]
 
 
+def test_a_comparison_counts_images_apart_from_their_planes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("truth", "one", "two"):
+        (tmp_path / folder).mkdir()
+        for name in "abcd":
+            write_labels(tmp_path / folder / f"{name}.tif", np.stack([cells(), cells(3)]), "ZYX")
+    json_file = tmp_path / "comparison.json"
+    command = ["compare", *(str(tmp_path / folder) for folder in ("truth", "one", "two"))]
+    assert main([*command, "--json", str(json_file)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "8 planes of 4 images"
+    content = json.loads(json_file.read_text())
+    assert content["images"] == ["a", "b", "c", "d"]
+    assert content["planes"][:3] == ["a z0", "a z1", "b z0"]
+    change = content["predictions"][1]["difference_to_first"]["seg"]
+    assert (change["images"], change["planes"]) == (4, 8)
+    assert main([*command, "--volume"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "4 images"
+
+
 def test_a_comparison_needs_two_predictions(
     folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,11 +1,12 @@
 """`utile compare`: two or more segmentations of the same images, and whether their differences mean something."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
 import napari_utile
-from napari_utile.cli.evaluate import add_scoring_options, masks_of, read_here, score_pairs
+from napari_utile.cli.evaluate import Scored, add_scoring_options, masks_of, read_here, score_pairs
 from napari_utile.cli.options import file_path
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
@@ -42,46 +43,67 @@ def run(arguments: argparse.Namespace) -> int:
     if len(arguments.predictions) < 2:
         raise UtileError("a comparison needs at least two predictions.")
     failed = 0
-    scored: list[dict[str, dict[str, float]]] = []
+    scored: list[dict[Scored, dict[str, float]]] = []
     pairings = [pair_files(prediction, arguments.truth) for prediction in arguments.predictions]
     masks = masks_of(pairings, arguments)
     if arguments.json:
         inputs = frozenset().union(*(read_here(pairing, masks) for pairing in pairings))
         check_target(arguments.json, inputs, (".json",))
     for pairing in pairings:
-        names, scores, failures = score_pairs(pairing, masks, arguments)
+        places, scores, failures = score_pairs(pairing, masks, arguments)
         failed += failures
-        scored.append(dict(zip(names, scores, strict=True)))
-    shared = [name for name in scored[0] if all(name in one for one in scored)]
+        scored.append(dict(zip(places, scores, strict=True)))
+    shared = [place for place in scored[0] if all(place in one for one in scored)]
     if not shared:
         raise UtileError("no image was scored in all of the predictions.")
     labels = _short_names(arguments.predictions)
     content = _comparison(labels, scored, shared)
-    print(_as_table(content))
+    print(f"{_in_words(shared, arguments.volume)}\n{_as_table(content)}")
     if arguments.json:
         write_json(arguments.json, content)
     return 1 if failed else 0
 
 
 def _comparison(
-    labels: list[str], scored: list[dict[str, dict[str, float]]], shared: list[str]
+    labels: list[str], scored: list[dict[Scored, dict[str, float]]], shared: list[Scored]
 ) -> dict[str, Any]:
     predictions = []
     for label, one in zip(labels, scored, strict=True):
         differences = {}
         for key in SCORES if one is not scored[0] else ():
-            first, second = ([each[name][key] for name in shared] for each in (scored[0], one))
+            # Of a stack each plane is a pair; a score that is not defined in one of the two makes none.
+            pairs = [at for at in shared if not math.isnan(scored[0][at][key] - one[at][key])]
+            first, second = ([each[at][key] for at in pairs] for each in (scored[0], one))
             found = paired_bootstrap(first, second)
             differences[key] = {
                 "mean": found.mean,
                 "low": found.low,
                 "high": found.high,
-                "images": found.pairs,
+                "images": len(_images(pairs)),
+                "planes": found.pairs,
                 "clear": found.is_clear,
             }
-        means = mean_scores([one[name] for name in shared])
+        means = mean_scores([one[at] for at in shared])
         predictions.append({"name": label, "mean": means, "difference_to_first": differences})
-    return {"napari_utile": napari_utile.__version__, "images": shared, "predictions": predictions}
+    return {
+        "napari_utile": napari_utile.__version__,
+        "images": _images(shared),
+        "planes": [at.name for at in shared],
+        "predictions": predictions,
+    }
+
+
+def _images(places: list[Scored]) -> list[str]:
+    """Name the images that planes are of."""
+    return [*dict.fromkeys(at.image for at in places)]
+
+
+def _in_words(shared: list[Scored], volume: bool) -> str:
+    """Say of how many images, and planes or volumes of these, the scores are."""
+    images = counted(len(_images(shared)), "image")
+    if all(not at.plane for at in shared):
+        return images
+    return f"{counted(len(shared), 'volume' if volume else 'plane')} of {images}"
 
 
 def _as_table(content: dict[str, Any]) -> str:
@@ -102,7 +124,7 @@ def _as_table(content: dict[str, Any]) -> str:
                 text += f" [{change['low']:+.{digits}f}, {change['high']:+.{digits}f}]{mark}"
             row += [score.text(other["mean"][key]), text]
         rows.append(row)
-    return f"{counted(len(content['images']), 'image')}\n{aligned(rows)}"
+    return aligned(rows)
 
 
 def _short_names(paths: list[str]) -> list[str]:

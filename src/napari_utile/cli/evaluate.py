@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import napari_utile
 from napari_utile.cli.batch import Batch, say_left_out
@@ -19,6 +20,18 @@ from napari_utile.engine.metrics.glossary import GLOSSARY
 
 SHOWN = ("seg", "ap50", "ap75", "f1", "rand_error", "warping_error", "pixel_error")
 COUNTED = ("truth_cells", "predicted_cells", "splits", "merges", "missed", "false")
+
+
+class Scored(NamedTuple):
+    """What was scored: an image, or one of its planes or volumes."""
+
+    image: str
+    plane: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        return f"{self.image} {self.plane}".rstrip()
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -83,7 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         check_target(arguments.json, inputs, (".json",))
     if arguments.csv:
         check_table(arguments.csv, inputs)
-    names, scores, failed = score_pairs(pairing, masks, arguments)
+    scored, scores, failed = score_pairs(pairing, masks, arguments)
+    names = [each.name for each in scored]
     if not scores:
         why = "" if pairing.pairs else ": no prediction has the name of a reference"
         but = "" if pairing.pairs else " (but for endings such as _labels and beginnings such as mask_)"
@@ -107,11 +121,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def score_pairs(
     pairing: Pairing, masks: Mapping[Path, Path], arguments: argparse.Namespace
-) -> tuple[list[str], list[dict[str, float]], int]:
-    """Score each plane of each pair, reporting what fails; return names, scores and the number of failures."""
+) -> tuple[list[Scored], list[dict[str, float]], int]:
+    """Score each plane of each pair, reporting what fails; return what they are, their scores and how many failed."""
     if arguments.ignore and pairing.pairs and not masks:
         raise UtileError(f"no mask in {arguments.ignore} has the name of a reference.")
-    names: list[str] = []
+    places: list[Scored] = []
     scores: list[dict[str, float]] = []
     batch = Batch()
     say_left_out("ignored", pairing.ignored)
@@ -132,9 +146,9 @@ def score_pairs(
                 volume=arguments.volume,
             )
             planes = scored.planes if isinstance(scored, StackEvaluation) else {"": scored}
-            names += [f"{pair.name} {where}".rstrip() for where in planes]
+            places += [Scored(pair.name, where) for where in planes]
             scores += [each.scores for each in planes.values()]
-    return names, scores, batch.failed
+    return places, scores, batch.failed
 
 
 def read_here(pairing: Pairing, masks: Mapping[Path, Path]) -> frozenset[Identity]:
