@@ -49,6 +49,46 @@ def test_titles_in_any_alphabet_name_a_model(mine: Path, title: str) -> None:
     assert all(find_model(name).is_file() for name in names())
 
 
+@pytest.mark.parametrize("letter", ["细", "𠀀"], ids=["3 bytes", "4 bytes"])
+def test_a_model_with_a_long_name_is_changed_deleted_and_restored(mine: Path, letter: str) -> None:
+    path = own_models.rename_model("mine", letter * 80)
+    assert len(path.stem.encode()) <= 200
+    own_models.keep_version(path)
+    own_models.revert_model(path.stem)
+    own_models.delete_model(path.stem)
+    assert restore_model(path.stem).stem == path.stem
+
+
+def test_a_file_with_a_long_name_that_was_put_into_the_library_is_deleted(mine: Path) -> None:
+    mine.rename(mine.with_name(f"{'细' * 80}.safetensors"))
+    own_models.delete_model("My cells")
+    assert names() == set()
+    restore_model("My cells")
+    assert read_card(find_model("My cells")).title == "My cells"
+
+
+def test_a_title_is_one_line(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own_models.rename_model("mine", " Two\nlines\u2028of  cells ")
+    assert main(["models", "list"]) == 0
+    assert "yours    Two lines of cells\n" in capsys.readouterr().out
+    assert find_model("Two\nlines of cells") == find_model("Two lines of cells")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_model_does_not_take_the_versions_that_another_one_left(mine: Path, kept: bool) -> None:
+    if kept:
+        own_models.keep_version(mine)
+    left = user_model_folder() / "versions" / "gone"
+    left.mkdir(parents=True)
+    (left / "1.safetensors").write_bytes(mine.read_bytes())
+    before = {path: path.read_bytes() for path in user_model_folder().rglob("*.safetensors")}
+    with pytest.raises(
+        UtileError, match=r"gone holds versions of a model that is gone: move this folder away"
+    ):
+        own_models.rename_model("mine", "gone")
+    assert {path: path.read_bytes() for path in user_model_folder().rglob("*.safetensors")} == before
+
+
 @given(
     st.text(min_size=1, max_size=300)
     | st.sampled_from(["20x/0.8 NA", "a/b:c u", "~ 2", "~/x", "x.safetensors"])
@@ -61,7 +101,7 @@ def test_a_title_that_is_taken_is_found_renamed_deleted_and_restored(mine: Path,
         assume(False)
     own_models.rename_model(title, f"{title} 2")
     own_models.delete_model(f"{title} 2")
-    assert read_card(restore_model(f"{title} 2")).title == f"{title} 2"
+    assert read_card(restore_model(f"{title} 2")).title == " ".join(f"{title} 2".split())
     own_models.delete_model(f"{title} 2")
     assert names() == {"mine"}
 

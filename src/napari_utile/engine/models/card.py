@@ -129,6 +129,7 @@ class ModelCard:
             raise ValueError(
                 f"A model's name is made of letters, digits, '-', '_' and '.'; got {self.name!r}."
             )
+        object.__setattr__(self, "title", " ".join(self.title.split()))  # it stands in lists, on one line
         if not any(each.role == "foreground" for each in self.classes):
             raise ValueError("A model needs a class with the role 'foreground'.")
         if not self.outputs:

@@ -89,8 +89,8 @@ def _listed(folder: Path, *, bundled: bool) -> Iterator[ListedModel]:
 
 def called(asked: str, models: Iterable[Any]) -> list[Any]:
     """Give the models of a name or, where there is none, those of a title, in their order."""
-    listed = list(models)
-    return [each for each in listed if each.name == asked] or [each for each in listed if each.title == asked]
+    listed, title = list(models), " ".join(asked.split())
+    return [each for each in listed if each.name == asked] or [each for each in listed if each.title == title]
 
 
 def find_model(name: str | Path) -> Path:

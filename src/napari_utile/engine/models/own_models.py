@@ -25,6 +25,10 @@ from napari_utile.engine.models.card import ModelCard, read_card
 from napari_utile.engine.models.catalogue import BUNDLED_FOLDER, SUFFIX, find_model, user_model_folder
 
 LOCK_SECONDS = 10
+_LETTERS, _BYTES = (
+    80,
+    200,
+)  # of a name, with room for what is added to it within the 255 bytes that disks allow
 
 
 def safe_name(title: str) -> str:
@@ -47,12 +51,17 @@ def safe_name(title: str) -> str:
         plain = unicodedata.normalize("NFKC", title)
     else:
         plain = plain.encode("ascii", "ignore").decode()
-    name = re.sub(r"[^\w.-]+", "-", plain.replace("'", "")).strip("-._")[:80]
+    name = re.sub(r"[^\w.-]+", "-", plain.replace("'", "")).strip("-._")
+    name = _cut(name[:_LETTERS])
     if not name:
         raise UtileError(
             f"{title!r} cannot be the name of a model: use at least one letter from a to z, or a digit."
         )
     return name
+
+
+def _cut(name: str) -> str:
+    return name.encode()[:_BYTES].decode(errors="ignore")
 
 
 @contextlib.contextmanager
@@ -109,16 +118,27 @@ def duplicate_model(name: str, new: str) -> Path:
 
 
 def rename_model(name: str, new: str) -> Path:
-    """Give one of the user's models another name, or another title of the same name; its versions go with it."""
+    """Give one of the user's models another name, or another title of the same name; its versions go with it.
+
+    Raises
+    ------
+    UtileError
+        If it is none of the user's models, or the name is taken, also by earlier versions of a model that is gone.
+    """
     with library_lock() as folder:
         path = _own(name, folder)
         renamed = new_place(folder, new, before=path)
+        versions, there = versions_folder(path), versions_folder(renamed)
+        own = versions.is_dir() and there.exists() and there.samefile(versions)
+        if not own and there.is_dir() and any(there.iterdir()):
+            raise UtileError(
+                f"{there} holds versions of a model that is gone: move this folder away, or choose another name."
+            )
         write_named(path, renamed, replace(read_card(path), title=new))
         if not renamed.samefile(path):  # as where some disks do not tell capitals apart
             path.unlink()
-        versions = versions_folder(path)
         if versions.is_dir():
-            os.replace(versions, versions_folder(renamed))
+            os.replace(versions, there)
         return renamed
 
 
@@ -126,13 +146,19 @@ def delete_model(name: str) -> Path:
     """Move one of the user's models, with its versions, to the trash; return where it lies there."""
     with library_lock() as folder:
         path = _own(name, folder)
-        trash = folder / "trash"
-        trash.mkdir(exist_ok=True)
-        stem = free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        thrown = _place_in_trash(path)
         if versions_folder(path).is_dir():
-            os.replace(versions_folder(path), trash / stem)
-        os.replace(path, trash / f"{stem}{SUFFIX}")
-        return trash / f"{stem}{SUFFIX}"
+            os.replace(versions_folder(path), thrown.with_suffix(""))
+        os.replace(path, thrown)
+        return thrown
+
+
+def _place_in_trash(path: Path) -> Path:
+    """Return where a model of the library goes in the trash, under its name and the time."""
+    trash = path.parent / "trash"
+    trash.mkdir(exist_ok=True)
+    stem = f"{_cut(path.stem)}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return trash / f"{free_stem(trash, stem)}{SUFFIX}"
 
 
 def revert_model(name: str, version: int | None = None) -> Path:
@@ -155,10 +181,7 @@ def revert_model(name: str, version: int | None = None) -> Path:
         if not kept:
             which = "earlier version" if version is None else f"version {version}"
             raise UtileError(f"There is no {which} of {path.stem}.")
-        trash = folder / "trash"
-        trash.mkdir(exist_ok=True)
-        stem = free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-        shutil.copyfile(path, trash / f"{stem}{SUFFIX}")
+        shutil.copyfile(path, _place_in_trash(path))
         # It may have had another name, and was numbered when it was kept where its card did not say which it is.
         write_named(kept[-1], path, replace(read_card(kept[-1]), version=kept[-1].stem))
         kept[-1].unlink()
