@@ -14,6 +14,7 @@ from napari_utile.cli.fields import Done, FieldTables
 from napari_utile.cli.inputs import Input, Shard
 from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.files.conditions import load_conditions
+from napari_utile.engine.files.images import write_labels
 from napari_utile.engine.files.plane_file import planes_of
 from napari_utile.engine.files.plates import canonical_well, results_of_plates, well_in_name
 from napari_utile.engine.files.pyramid import read_pyramid
@@ -488,6 +489,24 @@ def test_fields_of_all_sizes_are_segmented_and_wells_without_fields_are_named(mo
     assert "odd H/12: There is no file" in said.err
     assert "3 of 6 images failed." in said.err
     assert len(list((tmp_path / "out").rglob("*_labels.tif"))) == 3
+
+
+def test_only_a_command_that_takes_all_images_of_a_well_says_so(model, tmp_path, capsys):
+    well = str(make_plate(tmp_path / "plate.zarr", {"A/1": [spots(1), spots(2)]}) / "A" / "1")
+    hint = "--series all takes all of them."
+    write_labels(tmp_path / "1_labels.tif", spots(1).astype(np.int32))
+    seeded = ["segment", well, "--seeds", str(tmp_path / "1_labels.tif"), "-o", str(tmp_path / "out")]
+    measured, exported = (["measure", well, "-o", "cells.csv"], ["export", well, "-o", "a.zip"])
+    for words in (measured, exported, ["verify", well], seeded):
+        assert main(words) == 1
+        said = capsys.readouterr().err
+        assert "is a well of 2 images: choose one of the image folders inside it, such as 1/0." in said
+        assert "--series" not in said
+    words = ["segment", well, "-o", str(tmp_path / "out"), *WORDS]
+    for options in ([], ["--format", "ome-zarr"]):
+        assert main([*words, *options]) == 1
+        assert f"such as 1/0. {hint}" in capsys.readouterr().err
+    assert main([*words, "--series", "all"]) == 0
 
 
 @pytest.mark.parametrize("options", [[], ["--format", "ome-zarr"]])

@@ -13,6 +13,7 @@ from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.image_file import ImageFile, name_of_series
 from napari_utile.engine.files.images import one_of_each_set, open_selected, series_of
 from napari_utile.engine.files.names import image_name, results_apart, shown_name
+from napari_utile.engine.files.ome_zarr import NoImageChosen
 from napari_utile.engine.files.plates import PlateField, canonical_well, plate_fields, well_in_name
 from napari_utile.engine.files.tiff_series import series_to_ask_for
 from napari_utile.engine.planes.selection import Selection
@@ -32,6 +33,8 @@ class Input:
         Whether others of the same file are read as well.
     of_many : str
         What it is called among them, where it was listed with them.
+    one_of_all : bool
+        Whether ``--series all`` would take all images of the file.
     """
 
     path: Path
@@ -39,6 +42,7 @@ class Input:
     place: PlateField | None = None
     many: bool = False
     of_many: str = ""
+    one_of_all: bool = False
 
     @property
     def name(self) -> str:
@@ -84,7 +88,12 @@ class Input:
         UtileError
             If it cannot be read.
         """
-        image = open_selected(self.path, self.selection)
+        try:
+            image = open_selected(self.path, self.selection)
+        except NoImageChosen as error:
+            if not self.one_of_all:
+                raise
+            raise UtileError(f"{error} --series all takes all of them.") from error
         return image.as_one_of_many() if self.many and len(image.series) > 1 else image
 
 
@@ -133,7 +142,7 @@ def inputs_of(paths: Sequence[Path], selection: Selection) -> list[Input]:
             name = name_of_series(path, series, number) if len(series) > 1 else ""
             inputs.append(Input(path, one, many=True, of_many=name))
         if not fields and not series:
-            inputs.append(Input(path, selection))
+            inputs.append(Input(path, selection, one_of_all=True))
     return inputs
 
 

@@ -32,7 +32,6 @@ _IN_THE_DOCK = {
     r": --axes \S+ reads a stack": f"; {_READING} changes that",
     r"--series N takes another, --series all every one": f"{_READING} opens another",
     r"; --accept-missing takes [^.]*": "",
-    r" utile segment --series all takes all of them\.": "",
 }
 
 

@@ -24,6 +24,10 @@ _METADATA_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _AXES_BEFORE_0_3 = "TCZYX"
 
 
+class NoImageChosen(UtileError):
+    """A plate or a well was given where one of its images must be."""
+
+
 def is_zarr(path: Path) -> bool:
     """Tell whether `path` is a folder that holds a zarr group or array."""
     return any(os.path.isfile(path / name) for name in _METADATA_FILES)
@@ -130,9 +134,9 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
         what = "a plate" if "plate" in attributes else "a well"
         if not names:
             raise UtileError(f"{path.name} is {what} that lists no images.")
-        raise UtileError(
+        raise NoImageChosen(
             f"{path.name} is {what} of {counted(len(images), 'image')}: choose one of the image folders inside it, "
-            f"such as {path.name}/{names[0]}. utile segment --series all takes all of them."
+            f"such as {path.name}/{names[0]}."
         )
     if not images:
         raise UtileError(_nothing(node, attributes, path))
