@@ -46,6 +46,21 @@ def stored(place):
     return zarr.open_array(place / "labels/cells/0", mode="r")[...]
 
 
+def given(layer, ids, **values):
+    """Give cells of a layer values in columns of its table, as people do."""
+    table = layer.features.copy()
+    for name, value in values.items():
+        if name not in table:
+            table[name] = "" if isinstance(value, str) else np.nan
+        table.loc[table["index"].isin(ids), name] = value
+    layer.features = table
+
+
+def cells_with(layer, name, value):
+    """Give the ids of the cells that have a value in a column."""
+    return layer.features.loc[layer.features[name] == value, "index"].tolist()
+
+
 def test_a_part_is_edited_written_back_and_undone(opened, qtbot) -> None:
     page, viewer, place = opened
     before, session = stored(place), session_of(viewer)
@@ -219,3 +234,28 @@ def test_a_part_that_was_restored_after_a_crash_is_written_back(opened, qtbot, s
 
     press(qtbot, page, "write")  # what was opened before that
     assert "has changed in slide.cells.ome.zarr since it was opened" in page.form.status.text()
+
+
+def test_what_people_added_to_the_table_of_a_result_stays_when_a_part_is_written_and_undone(
+    opened, qtbot
+) -> None:
+    page, viewer, _ = opened
+    whole = session_of(viewer).cells
+    given(whole, [2, 3], **{"class": "dead", "dose": 5.0})
+    press(qtbot, page, "edit")
+    part = session_of(viewer).cells
+    part.data_setitem(np.nonzero(part.data == 3), 0)
+    press(qtbot, page, "write")
+    assert cells_with(whole, "class", "dead") == cells_with(whole, "dose", 5.0) == [2]
+    press(qtbot, page, "undo")
+    assert cells_with(whole, "class", "dead") == cells_with(whole, "dose", 5.0) == [2, 3]
+
+
+def test_a_result_that_is_looked_up_again_keeps_what_people_added_to_its_table(opened, qtbot) -> None:
+    page, viewer, _ = opened
+    whole = session_of(viewer).cells
+    given(whole, [2], **{"class": "dead"})
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    assert session_of(viewer).cells is whole
+    assert cells_with(whole, "class", "dead") == [2]

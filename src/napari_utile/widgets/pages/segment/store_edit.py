@@ -37,6 +37,7 @@ from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_at, space_of, take_away
+from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, image_of, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import slider_columns
@@ -284,4 +285,4 @@ def _show_anew(whole: Any, place: Path, table: dict[str, Any]) -> None:
         return
     whole.data = levels(place, CELLS, outer_of(whole))
     if table:
-        whole.features = table
+        set_measured(whole, table)

@@ -47,6 +47,7 @@ from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import space_of, take_away
+from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
@@ -287,7 +288,7 @@ class StoreRun(OneJob, QWidget):
             cells = known or self._show(CELLS, "labels", CELLS_NAME)
             if known is not None:
                 known.refresh()
-            cells.features = made.features
+            set_measured(cells, made.features)
             self._session.choose_made(cells, self._source.layer)
             if len(made.tracks):
                 self._show_paths(made, cells)
