@@ -259,3 +259,68 @@ def test_a_result_that_is_looked_up_again_keeps_what_people_added_to_its_table(o
     qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
     assert session_of(viewer).cells is whole
     assert cells_with(whole, "class", "dead") == [2]
+
+
+def test_classes_and_columns_go_into_a_part_and_back_with_its_cells(opened, qtbot) -> None:
+    page, viewer, place = opened
+    session = session_of(viewer)
+    whole, last = session.cells, stored(place).max()
+    given(whole, [2, 3], **{"class": "dead"})
+    press(qtbot, page, "edit")
+    part = session.cells
+    assert cells_with(part, "class", "dead") == [2, 3]
+    given(part, [2], **{"class": ""})
+    given(part, [4], dose=7.0)
+    part.data_setitem(np.nonzero(part.data == 4), 900)
+    part.features = part.features.replace({"index": {4: 900}, "label": {4: 900}})
+    press(qtbot, page, "write")
+    assert page.form.status.text() == (
+        "Written back into slide.cells.ome.zarr: 2 cells changed. "
+        "What was added to its table is in that of slide instances, not in slide.cells.ome.zarr."
+    )
+    assert cells_with(whole, "class", "dead") == [3]
+    assert cells_with(whole, "dose", 7.0) == [last + 1]
+
+
+def test_a_part_of_which_only_the_table_is_another_is_written_back(opened, qtbot) -> None:
+    page, viewer, place = opened
+    before, session = stored(place), session_of(viewer)
+    whole = session.cells
+    press(qtbot, page, "edit")
+    press(qtbot, page, "write")
+    assert page.form.status.text() == "Nothing was changed in this part."
+    part = session.cells
+    given(part, [4], **{"class": "dead"})
+    press(qtbot, page, "write")
+    assert page.form.status.text() == (
+        "What was added to its table is in that of slide instances, not in slide.cells.ome.zarr."
+    )
+    assert part not in viewer.layers
+    assert session.cells is whole
+    assert cells_with(whole, "class", "dead") == [4]
+    assert page.form.edit_store.undo.isHidden()
+    np.testing.assert_array_equal(stored(place), before)
+    press(qtbot, page, "edit")
+    assert cells_with(session.cells, "class", "dead") == [4]
+
+
+def test_what_was_added_to_a_part_waits_for_the_result_to_be_open(opened, qtbot) -> None:
+    page, viewer, place = opened
+    session = session_of(viewer)
+    whole = session.cells
+    press(qtbot, page, "edit")
+    part = session.cells
+    viewer.layers.remove(whole)
+    given(part, [4], **{"class": "dead"})
+    part.data_setitem(np.nonzero(part.data == 3), 0)
+    press(qtbot, page, "write")
+    assert page.form.status.text().endswith("open the result, and write it back again.")
+    assert part in viewer.layers
+    _, (data, options, _) = open_ome_zarr(str(place))
+    with layer_source(path=str(place)):
+        again = viewer.add_labels(data, **options)
+    session.cells = part
+    press(qtbot, page, "write")
+    assert part not in viewer.layers
+    assert session.cells is again
+    assert cells_with(again, "class", "dead") == [4]

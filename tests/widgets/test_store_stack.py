@@ -116,6 +116,31 @@ def test_planes_that_are_not_linked_keep_their_own_ids(opened, qtbot) -> None:
     assert table["index"].tolist() == [*range(1, 117)] * 2
 
 
+def test_a_class_of_a_cell_goes_into_a_part_and_back_on_its_plane_alone(opened, qtbot) -> None:
+    page, viewer = opened(film(2), "t")
+    segment(page, qtbot)
+    session, edit = session_of(viewer), page.form.edit_store
+    whole = session.cells
+    table = whole.features.copy()
+    table["class"] = np.where((table["index"] == 5) & (table["t"] == 0), "dead", "")
+    whole.features = table
+    viewer.dims.set_current_step(0, 1)
+    qtbot.mouseClick(edit.edit, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.form.status.text().endswith("…"), timeout=WAIT)
+    part = session.cells
+    table = part.features.copy()
+    assert "class" not in table
+    table["class"] = np.where(table["index"] == 4, "live", "")
+    part.features = table
+    part.data_setitem(np.nonzero(part.data == 3), 0)
+    viewer.dims.set_current_step(0, 0)
+    qtbot.mouseClick(edit.write, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.form.status.text().endswith("…"), timeout=WAIT)
+    words = whole.features.loc[whole.features["class"] != "", ["index", "t", "class"]]
+    assert words.to_numpy().tolist() == [[5, 0, "dead"], [4, 1, "live"]]
+    assert len(whole.features) == 231
+
+
 def test_depth_before_time_is_seen_as_the_layer_has_it(opened, qtbot, tmp_path) -> None:
     data = np.stack([film(2, (90, 120)), film(2, (90, 120))[::-1]])
     page, viewer = opened(data, "z", "t")

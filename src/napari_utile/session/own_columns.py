@@ -149,7 +149,9 @@ def filled(column: np.ndarray[Any, Any], keys: Sequence[Any]) -> dict[Any, Any]:
     }
 
 
-def added_to(table: Mapping[str, Any], planes: Collection[str]) -> dict[tuple[str, Cell], Any]:
+def added_to(
+    table: Mapping[str, Any], planes: Collection[str], empty: bool = False
+) -> dict[tuple[str, Cell], Any]:
     """Give what people added to a table: of each column and cell, unless it is empty.
 
     Parameters
@@ -157,6 +159,8 @@ def added_to(table: Mapping[str, Any], planes: Collection[str]) -> dict[tuple[st
     table : mapping of str to (N,) arrays
     planes : collection of str
         The columns that say which plane of a stack a row belongs to.
+    empty : bool
+        Give what is empty, too, as None.
 
     Examples
     --------
@@ -169,8 +173,37 @@ def added_to(table: Mapping[str, Any], planes: Collection[str]) -> dict[tuple[st
         (name, cell): value
         for name in columns
         if is_added(name) and name not in planes
-        for cell, value in filled(columns[name], cells).items()
+        for cell, value in ((dict.fromkeys(cells) if empty else {}) | filled(columns[name], cells)).items()
     }
+
+
+def with_added(
+    table: Mapping[str, Any], added: Mapping[tuple[str, Cell], Any], planes: Collection[str]
+) -> Columns:
+    """Give rows what people added to their cells, see `added_to`; None empties it.
+
+    Parameters
+    ----------
+    table : mapping of str to (N,) arrays
+    added : mapping of (str, cell) to values
+        By column and cell; what is known of cells that have no row is left out.
+    planes : collection of str
+        The columns that say which plane of a stack a row belongs to.
+
+    Examples
+    --------
+    >>> table = {"index": [4, 7], "class": ["dead", "live"]}
+    >>> with_added(table, {("class", (7,)): None, ("dose", (4,)): 5.0, ("dose", (9,)): 1.0}, ())
+    {'index': array([4, 7]), 'class': array(['dead', ''], dtype=object), 'dose': array([ 5., nan])}
+    """
+    columns = with_index(table)
+    cells = cells_of(columns, [name for name in planes if name in columns]) if columns else []
+    for name in dict.fromkeys(name for name, _ in added):
+        was = filled(columns[name], range(len(cells))) if name in columns else {}
+        values = [added.get((name, cell), was.get(row)) for row, cell in enumerate(cells)]
+        if name in columns or any(value is not None for value in values):
+            columns[name] = _column(values, columns[name].dtype if name in columns else np.dtype(float))
+    return columns
 
 
 def _measures(table: Columns, planes: Collection[str]) -> list[str]:

@@ -116,6 +116,8 @@ class WrittenPart:
 
     Attributes
     ----------
+    version : Version or None
+        None where no pixel was changed.
     table : dict of str to (N,) arrays
         Of all cells of the store.
     labels : (y, x) int32 array
@@ -124,7 +126,7 @@ class WrittenPart:
         What is to be written next.
     """
 
-    version: Version
+    version: Version | None
     table: dict[str, NDArray[Any]]
     labels: NDArray[np.int32]
     part: StorePart
@@ -158,7 +160,10 @@ def write_back_job(
     before = read_part(place, plane, window)
     if sha256_of(before) != part.seen:
         raise changed_meanwhile(place)
-    version = write_part(place, plane, window, before, edited, _planes(plan, place, image))
+    differs = not np.array_equal(before, edited)
+    version = (
+        write_part(place, plane, window, before, edited, _planes(plan, place, image)) if differs else None
+    )
     labels = read_part(place, plane, window)
     return WrittenPart(
         version, features_of(place, plan, sliders), labels, replace(part, seen=sha256_of(labels))

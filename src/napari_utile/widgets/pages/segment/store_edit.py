@@ -1,6 +1,6 @@
 """Edit a part of a result on disk in a layer in memory, and write it back; napari edits no pyramids."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,9 +13,12 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QWidget
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.store.versions import Version
 from napari_utile.engine.words import counted
+from napari_utile.session.own_columns import added_to, renumbered, with_added
+from napari_utile.session.plane_rows import Cell, with_index, without_other_planes
 from napari_utile.session.state import Session
 from napari_utile.session.store_levels import CELLS, levels
 from napari_utile.session.store_parts import (
@@ -36,11 +39,18 @@ from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.edits import edits_of
-from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_at, space_of, take_away
+from napari_utile.widgets.viewer.layers import (
+    Place,
+    place_of,
+    plain_viewer,
+    plane_at,
+    slider_name,
+    space_of,
+    take_away,
+)
 from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, image_of, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
-from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import Source, read_source
 from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, part_of, store_of
 from napari_utile.widgets.worker import OneJob, run_job
@@ -124,12 +134,14 @@ class StoreEdit(OneJob, QWidget):
 
     def _show(self, opened: OpenedPart, whole: Any, plane: Any) -> None:
         part = opened.part
+        given = _added(whole, _step_of(part, whole))
+        features = with_added(opened.features, given, ())
         space = space_of(whole, range(whole.ndim), plane.point(part.window.start))
         layer = Labels(
             plane.expanded(opened.labels),
             name=f"{whole.name} part",
             opacity=whole.opacity,
-            features=opened.features,
+            features=features,
             **space,
         )
         mark_own(layer, "instances", image_of(whole))
@@ -152,27 +164,60 @@ class StoreEdit(OneJob, QWidget):
         edited = np.array(layer.data).reshape(part.window.shape)
         self._status.say("Writing…")
         self._run(
-            write_back_job(part, edited, self._image(whole), _sliders(whole, self._viewer)),
+            write_back_job(part, edited, self._image(whole), _sliders(whole)),
             lambda made: self._written(layer, edited, made),
         )
 
     def _written(self, layer: Any, edited: NDArray[np.integer[Any]], made: WrittenPart) -> None:
         now = np.asarray(layer.data).reshape(edited.shape)
         went_on = layer in self._viewer.layers and not np.array_equal(now, edited)
-        if went_on:
+        _take_ids(layer, edited, made, went_on)
+        whole = _whole_of(self._viewer, made.part)
+        _show_anew(whole, made.part.place, made.table)
+        given = self._give(layer, made.labels, made.part, whole)
+        if made.version is None and not given:
+            self._show_error(UtileError("Nothing was changed in this part."))
+            return
+        open_here = layer in self._viewer.layers
+        alone = open_here and whole is None and _differs(made.table, _added(layer, {}), ())
+        if went_on or alone:
             _keep_part(layer, made.part)
-            _take_ids(layer, edited, made)
             edits_of(self._viewer).note(layer)  # that it is another part now, too
         else:
             _close(self._viewer, self._session, layer, made.part)
-        _show_anew(_whole_of(self._viewer, made.part), made.part.place, made.table)
-        version = made.version
-        said = [f"Written back into {made.part.place.name}: {counted(version.cells, 'cell')} changed."]
-        if version.cut:
-            said.append(f"{version.cut} of them reach beyond this part and changed only inside it.")
+        said, version = [], made.version
+        if version is not None:
+            said.append(
+                f"Written back into {made.part.place.name}: {counted(version.cells, 'cell')} changed."
+            )
+            if version.cut:
+                said.append(f"{version.cut} of them reach beyond this part and changed only inside it.")
+        if given:
+            said.append(_in_layer(made.part, whole))
+        if alone:
+            said.append(
+                "What you added to its table is in this layer alone: open the result, and write it back again."
+            )
         if went_on:
             said.append("What you edited since is still to be written back.")
         self._status.say(" ".join(said), "good")
+
+    def _give(self, layer: Any, labels: NDArray[np.integer[Any]], part: StorePart, whole: Any) -> bool:
+        """Give cells of the whole result what people added to their rows in a part; say whether that is another now."""
+        if whole is None:
+            return False
+        there, table = _step_of(part, whole), dict(whole.features.items())
+        step = tuple(each for name, each in there.items() if name in table)
+        ids = {*np.unique(labels).tolist()}
+        given = {
+            (name, (cell, *step)): value
+            for (name, (cell,)), value in _added(layer, there).items()
+            if cell in ids
+        }
+        if not _differs(table, given, [*there]):
+            return False
+        whole.features = with_added(table, given, [*there])
+        return True
 
     def _leave(self) -> None:
         layer = self._session.cells
@@ -194,7 +239,7 @@ class StoreEdit(OneJob, QWidget):
         if place is not None:
             self._status.say("Undoing…")
             self._run(
-                undo_job(place, self._image(whole), _sliders(whole, self._viewer)),
+                undo_job(place, self._image(whole), _sliders(whole)),
                 lambda made: self._undone(whole, place, *made),
             )
 
@@ -237,11 +282,11 @@ def _place_at(source: Source, whole: Any, axes: Sequence[int], steps: Sequence[i
     return replace(source.place, index=tuple(index))
 
 
-def _sliders(whole: Any, viewer: napari.viewer.Viewer) -> list[str]:
+def _sliders(whole: Any) -> list[str]:
     """Name the columns of the layer's table that say in which plane a cell lies."""
     if whole is None:
         return []
-    return in_store_order(whole, list(slider_columns(whole, place_of(whole, viewer).plane)))
+    return in_store_order(whole, [slider_name(whole, axis) for axis in range(whole.ndim - 2)])
 
 
 def _keep_part(layer: Any, part: StorePart | None) -> None:
@@ -269,14 +314,41 @@ def _close(viewer: napari.viewer.Viewer, session: Session, layer: Any, part: Sto
             session.cells = whole
 
 
-def _take_ids(layer: Any, edited: NDArray[np.integer[Any]], made: WrittenPart) -> None:
-    """Let a part that was painted on while it was written call its cells what the store does, as one step of it."""
-    ids = with_stored_ids(np.asarray(layer.data).reshape(edited.shape), edited, made.labels)
+def _take_ids(layer: Any, edited: NDArray[np.integer[Any]], made: WrittenPart, went_on: bool) -> None:
+    """Let rows of a part call their cells what the store does; pixels, where it is painted on, as one step of it."""
+    now = np.asarray(layer.data).reshape(edited.shape)
+    ids = with_stored_ids(now, edited, made.labels)
+    was, first = np.unique(now, return_index=True)
+    became = dict(zip(was.tolist(), ids.flat[first].tolist(), strict=True))
+    layer.features = renumbered(with_index(dict(layer.features.items())), became)
     ids = ids.reshape(layer.data.shape)
     other = np.nonzero(ids != layer.data)
-    if other[0].size:
+    if went_on and other[0].size:
         with layer.block_history():
             layer.data_setitem(other, ids[other])
+
+
+def _step_of(part: StorePart, whole: Any) -> dict[str, int]:
+    """Name the columns of a result's table that say in which plane a cell lies, and what they say of a part's."""
+    sizes = in_store_order(whole, whole.data[0].shape[:-2])
+    steps = np.unravel_index(part.plane, sizes) if sizes else ()
+    return dict(zip(_sliders(whole), map(int, steps), strict=True))
+
+
+def _added(layer: Any, there: Mapping[str, int]) -> dict[tuple[str, Cell], Any]:
+    """Give what people added to the rows of a plane, by column and id; None where it is empty."""
+    rows = without_other_planes(with_index(dict(layer.features.items())), there)
+    return added_to({name: each for name, each in rows.items() if name not in there}, (), empty=True)
+
+
+def _differs(table: Mapping[str, Any], added: Mapping[tuple[str, Cell], Any], planes: Sequence[str]) -> bool:
+    """Say whether a table has other values where it is given what was added to it."""
+    return added_to(with_added(table, added, planes), planes) != added_to(table, planes)
+
+
+def _in_layer(part: StorePart, whole: Any) -> str:
+    """Say where that is kept which people added to the table of a part."""
+    return f"What was added to its table is in that of {whole.name}, not in {part.place.name}."
 
 
 def _show_anew(whole: Any, place: Path, table: dict[str, Any]) -> None:
@@ -285,4 +357,7 @@ def _show_anew(whole: Any, place: Path, table: dict[str, Any]) -> None:
         return
     whole.data = levels(place, CELLS, outer_of(whole))
     if table:
-        set_measured(whole, table)
+        planes = [name for name in _sliders(whole) if name in table]
+        added = added_to(whole.features, planes, empty=True)
+        set_measured(whole, table)  # which brings what the store knows of all cells, such as their classes
+        whole.features = with_added(whole.features, added, planes)
