@@ -141,6 +141,24 @@ def test_a_class_of_a_cell_goes_into_a_part_and_back_on_its_plane_alone(opened, 
     assert len(whole.features) == 231
 
 
+def test_paths_are_those_of_now_when_a_part_is_written_back_and_undone(opened, qtbot) -> None:
+    page, viewer = opened(film(3), "t")
+    segment(page, qtbot, link="t")
+    session, edit = session_of(viewer), page.form.edit_store
+    paths = viewer.layers["film paths"]
+    before = np.array(paths.data)
+    viewer.dims.set_current_step(0, 1)
+    qtbot.mouseClick(edit.edit, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.form.status.text().endswith("…"), timeout=WAIT)
+    session.cells.data_setitem(np.nonzero(session.cells.data == 3), 0)
+    qtbot.mouseClick(edit.write, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.form.status.text().endswith("…"), timeout=WAIT)
+    assert paths.data[paths.data[:, 0] == 3, 1].tolist() == [0, 2]
+    qtbot.mouseClick(edit.undo, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.form.status.text().endswith("…"), timeout=WAIT)
+    np.testing.assert_array_equal(paths.data, before)
+
+
 def test_depth_before_time_is_seen_as_the_layer_has_it(opened, qtbot, tmp_path) -> None:
     data = np.stack([film(2, (90, 120)), film(2, (90, 120))[::-1]])
     page, viewer = opened(data, "z", "t")

@@ -24,7 +24,7 @@ from napari_utile.engine.store.versions import (
     write_part,
 )
 from napari_utile.engine.windows import Window
-from napari_utile.session.store_tables import features_of
+from napari_utile.session.store_tables import Paths, features_of, paths_of
 
 MOST_EDITED = 4096
 """Rows and columns of a part, at most."""
@@ -120,6 +120,8 @@ class WrittenPart:
         None where no pixel was changed.
     table : dict of str to (N,) arrays
         Of all cells of the store.
+    paths : Paths
+        Of all tracks.
     labels : (y, x) int32 array
         The part as the store holds it now: cells that were new in it have other ids than they were painted with.
     part : StorePart
@@ -128,6 +130,7 @@ class WrittenPart:
 
     version: Version | None
     table: dict[str, NDArray[Any]]
+    paths: Paths
     labels: NDArray[np.int32]
     part: StorePart
 
@@ -137,6 +140,7 @@ def write_back_job(
     edited: NDArray[np.integer[Any]],
     image: Sequence[ImagePlane] = (),
     sliders: Sequence[str] = (),
+    outer: Sequence[int | None] | None = None,
 ) -> Generator[None, None, WrittenPart]:
     """Write an edited part into its store.
 
@@ -147,6 +151,8 @@ def write_back_job(
         The planes of the image that is open: on it cells are measured where the store's image is not a file.
     sliders : sequence of str
         See `features_of`.
+    outer : sequence of int or None, optional
+        See `paths_of`; the axes of the store by default.
 
     Raises
     ------
@@ -165,9 +171,8 @@ def write_back_job(
         write_part(place, plane, window, before, edited, _planes(plan, place, image)) if differs else None
     )
     labels = read_part(place, plane, window)
-    return WrittenPart(
-        version, features_of(place, plan, sliders), labels, replace(part, seen=sha256_of(labels))
-    )
+    table, paths = features_of(place, plan, sliders), _paths(place, plan, outer)
+    return WrittenPart(version, table, paths, labels, replace(part, seen=sha256_of(labels)))
 
 
 def with_stored_ids(
@@ -200,14 +205,21 @@ def with_stored_ids(
 
 
 def undo_job(
-    place: Path, image: Sequence[ImagePlane] = (), sliders: Sequence[str] = ()
-) -> Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]:
-    """Undo the newest version of a store; return it and the table of all cells."""
+    place: Path,
+    image: Sequence[ImagePlane] = (),
+    sliders: Sequence[str] = (),
+    outer: Sequence[int | None] | None = None,
+) -> Generator[None, None, tuple[Version, dict[str, NDArray[Any]], Paths]]:
+    """Undo the newest version of a store; return it, the table of all cells, and the paths of all tracks."""
     yield
 
     plan = load_plan(place)
     version = undo_version(place, _planes(plan, place, image))
-    return version, features_of(place, plan, sliders)
+    return version, features_of(place, plan, sliders), _paths(place, plan, outer)
+
+
+def _paths(place: Path, plan: StorePlan, outer: Sequence[int | None] | None) -> Paths:
+    return paths_of(place, plan, range(len(plan.space.axes) - 2) if outer is None else outer)
 
 
 def written(place: Path) -> int:

@@ -14,6 +14,9 @@ from napari_utile.engine.store.plan import StorePlan
 from napari_utile.engine.store.table import path_of_table
 from napari_utile.engine.store.versions import parents_in
 
+Paths = tuple[NDArray[np.float64], dict[int, list[int]]]
+"""What `paths_of` returns."""
+
 
 def features_of(place: Path, plan: StorePlan, sliders: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
     """Return the feature table of a store's cells.
@@ -43,9 +46,7 @@ def features_of(place: Path, plan: StorePlan, sliders: Sequence[str] = ()) -> di
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
-def paths_of(
-    place: Path, plan: StorePlan, outer: Sequence[int | None]
-) -> tuple[NDArray[np.float64], dict[int, list[int]]]:
+def paths_of(place: Path, plan: StorePlan, outer: Sequence[int | None]) -> Paths:
     """Return the paths of tracks as napari's Tracks want them, and the mothers of those that divided.
 
     Parameters

@@ -1,16 +1,44 @@
 """Labels layers whose pixels lie in a store on disk."""
 
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import napari.layers
+import napari.viewer
 
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.session.store_parts import StorePart, part_in
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, lasting
 
 Value = TypeVar("Value")
+
+_shown: weakref.WeakKeyDictionary[Any, tuple[Path, str]] = weakref.WeakKeyDictionary()
+"""By layer: the store that it shows something of beside the cells, and what; layers of a user may have its name."""
+
+
+def keep_shown(layer: napari.layers.Layer, place: Path, what: str) -> None:
+    """Remember that a layer shows something of a store beside its cells, such as its paths."""
+    _shown[layer] = place.resolve(), what
+
+
+def shown_of(viewer: napari.viewer.Viewer, place: Path, what: str) -> list[Any]:
+    """Return the layers that show something of a store, see `keep_shown`."""
+    return [each for each in viewer.layers if _shown.get(each) == (place.resolve(), what)]
+
+
+def renew_paths(viewer: napari.viewer.Viewer, place: Path, tracks: Any, graph: dict[int, list[int]]) -> bool:
+    """Show the paths of a store as they are now, see `paths_of`, in its layers of them; say whether there is one."""
+    layers = shown_of(viewer, place, "paths")
+    for layer in layers:
+        if not len(tracks):  # which napari cannot show
+            layer.visible = False
+            continue
+        layer.graph = {}  # of tracks that may be gone
+        layer.data = tracks
+        layer.graph = graph
+    return bool(layers)
 
 
 def store_of(layer: napari.layers.Layer | None) -> Path | None:

@@ -32,6 +32,7 @@ from napari_utile.session.store_parts import (
     write_back_job,
     written,
 )
+from napari_utile.session.store_tables import Paths
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.arrange import column, row
@@ -52,7 +53,7 @@ from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, image_of, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source, read_source
-from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, part_of, store_of
+from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, part_of, renew_paths, store_of
 from napari_utile.widgets.worker import OneJob, run_job
 
 
@@ -164,7 +165,7 @@ class StoreEdit(OneJob, QWidget):
         edited = np.array(layer.data).reshape(part.window.shape)
         self._status.say("Writing…")
         self._run(
-            write_back_job(part, edited, self._image(whole), _sliders(whole)),
+            write_back_job(part, edited, self._image(whole), _sliders(whole), _outer(whole)),
             lambda made: self._written(layer, edited, made),
         )
 
@@ -174,6 +175,7 @@ class StoreEdit(OneJob, QWidget):
         _take_ids(layer, edited, made, went_on)
         whole = _whole_of(self._viewer, made.part)
         _show_anew(whole, made.part.place, made.table)
+        renew_paths(self._viewer, made.part.place, *made.paths)
         given = self._give(layer, made.labels, made.part, whole)
         if made.version is None and not given:
             self._show_error(UtileError("Nothing was changed in this part."))
@@ -239,12 +241,13 @@ class StoreEdit(OneJob, QWidget):
         if place is not None:
             self._status.say("Undoing…")
             self._run(
-                undo_job(place, self._image(whole), _sliders(whole)),
+                undo_job(place, self._image(whole), _sliders(whole), _outer(whole)),
                 lambda made: self._undone(whole, place, *made),
             )
 
-    def _undone(self, whole: Any, place: Path, version: Version, table: dict[str, Any]) -> None:
+    def _undone(self, whole: Any, place: Path, version: Version, table: dict[str, Any], paths: Paths) -> None:
         _show_anew(whole, place, table)
+        renew_paths(self._viewer, place, *paths)
         cells = "1 cell is" if version.cells == 1 else f"{version.cells} cells are"
         self._status.say(f"{cells} as before in {place.name}.", "good")
 
@@ -287,6 +290,11 @@ def _sliders(whole: Any) -> list[str]:
     if whole is None:
         return []
     return in_store_order(whole, [slider_name(whole, axis) for axis in range(whole.ndim - 2)])
+
+
+def _outer(whole: Any) -> tuple[int | None, ...] | None:
+    """Return `outer_of` a result that is open."""
+    return None if whole is None else outer_of(whole)
 
 
 def _keep_part(layer: Any, part: StorePart | None) -> None:

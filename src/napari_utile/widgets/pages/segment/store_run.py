@@ -1,7 +1,6 @@
 """Segment into a store on disk: what is large appears as it grows, is kept when cancelled, and is resumed."""
 
 import time
-import weakref
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -51,7 +50,7 @@ from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.viewer.store_layers import store_of
+from napari_utile.widgets.viewer.store_layers import keep_shown, renew_paths, shown_of, store_of
 from napari_utile.widgets.worker import OneJob, run_job
 
 # Every refresh reads what is on screen from the disk. Seconds.
@@ -60,9 +59,6 @@ _REFRESH_EVERY = 0.5
 _LOOK_EVERY = 300
 CELLS_NAME = "instances"
 RUNNING, UNFINISHED = "probability (running)", "probability (unfinished)"
-
-_shown: weakref.WeakKeyDictionary[Any, tuple[Path, str]] = weakref.WeakKeyDictionary()
-"""By layer: the store that it shows something of beside the cells, and what; layers of a user may have its name."""
 
 
 class StoreRun(OneJob, QWidget):
@@ -300,15 +296,12 @@ class StoreRun(OneJob, QWidget):
     def _show_paths(self, made: FinishedStore, cells: Labels) -> None:
         """Show where tracks go, in the layer of this store where there is one."""
         assert self._source is not None
-        for paths in self._shown_of("paths"):
-            paths.graph = {}  # of tracks that may be gone
-            paths.data = made.tracks
-            paths.graph = made.graph
+        if renew_paths(self._viewer, made.result.place, made.tracks, made.graph):
             return
         name, shown = f"{self._source.plane.name} paths", space_of(cells, range(cells.ndim))
         paths = self._viewer.add_tracks(made.tracks, graph=made.graph, name=name, **shown)
         mark_own(paths, "paths")
-        _shown[paths] = made.result.place, "paths"
+        keep_shown(paths, made.result.place, "paths")
         self._viewer.layers.selection.active = cells
 
     def _show_classes(self, names: tuple[str, ...]) -> None:
@@ -316,7 +309,7 @@ class StoreRun(OneJob, QWidget):
         if len(names) < 2:
             return
         assert self._place is not None
-        for layer in self._shown_of(CLASSES):
+        for layer in shown_of(self._viewer, self._place, CLASSES):
             if layer.multiscale:  # which nobody can paint on
                 layer.refresh()
                 return
@@ -324,11 +317,7 @@ class StoreRun(OneJob, QWidget):
                 return
         layer = self._show(CLASSES, "labels", classes_in_words(names), "classes")
         layer.visible = False
-        _shown[layer] = self._place, CLASSES
-
-    def _shown_of(self, what: str) -> list[Any]:
-        """Return the layers that show something of this store, such as its classes."""
-        return [each for each in self._viewer.layers if _shown.get(each) == (self._place, what)]
+        keep_shown(layer, self._place, CLASSES)
 
     def _cancelled(self) -> None:
         assert self._place is not None
