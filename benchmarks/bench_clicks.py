@@ -29,8 +29,9 @@ from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
-from napari_utile.session.clicks.actions import Clicks, Outcome
+from napari_utile.session.clicks.actions import Clicks
 from napari_utile.session.clicks.label_plane import LabelPlane
+from napari_utile.session.clicks.outcome import Outcome
 
 sys.path.append(str(Path(__file__).parents[1] / "training"))
 from simulation.simulate import simulate

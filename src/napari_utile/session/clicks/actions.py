@@ -22,7 +22,8 @@ from napari_utile.engine.clicks.markers import Marker, cells_from_markers
 from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probability, Steps, cell_at
 from napari_utile.engine.windows import Window
 from napari_utile.engine.words import counted
-from napari_utile.session.clicks.label_plane import Edit, LabelPlane, edit_of, joined_edits
+from napari_utile.session.clicks.label_plane import LabelPlane, edit_of, joined_edits
+from napari_utile.session.clicks.outcome import Action, Outcome
 
 Point = tuple[int, int]
 
@@ -33,40 +34,7 @@ SELECT_FIRST = "Click on a cell first, then make it larger or smaller."
 """What is said where no cell is selected."""
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What an action did.
-
-    Attributes
-    ----------
-    message : str
-        One sentence for the user.
-    edit : Edit, optional
-        What changes; None where nothing does.
-    selected : int, optional
-        The cell that is selected now; 0 for none, None for no change.
-    markers : tuple of Marker
-        That were set on the plane.
-    threshold : float, optional
-        The contour at which the selected cell is outlined now.
-    cells : tuple of int
-        Labels that came, changed or went.
-    further : tuple of (LabelPlane, Edit)
-        What changes in other planes, in the same step.
-    """
-
-    message: str = ""
-    edit: Edit | None = None
-    selected: int | None = None
-    markers: tuple[Marker, ...] = ()
-    threshold: float | None = None
-    cells: tuple[int, ...] = ()
-    further: tuple[tuple[LabelPlane, Edit], ...] = ()
-
-
 _OUTSIDE = Outcome("That is outside the layer for the cells; choose a new layer.")
-Action = Generator[Steps, Any, Outcome]
-"""Yields the slow part, and is sent what that returned."""
 Beside = Callable[[int], Generator[Steps, Any, "Clicks | None"]]
 """Gives the actions on the plane that is so many planes deeper; None where there is none."""
 

@@ -13,8 +13,9 @@ from napari_utile.engine.clicks.markers import Marker
 from napari_utile.engine.clicks.prompts import Probability, cut_sides
 from napari_utile.engine.windows import Window
 from napari_utile.engine.words import counted
-from napari_utile.session.clicks.actions import Action, Clicks, Outcome
+from napari_utile.session.clicks.actions import Clicks
 from napari_utile.session.clicks.label_plane import Edit, edit_of, joined_edits
+from napari_utile.session.clicks.outcome import Action, Outcome
 
 # More than this in view is too much to do at once. Pixels.
 MOST_IN_VIEW = 1 << 24

@@ -10,9 +10,10 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.clicks.prompts import Cell, cell_at
-from napari_utile.session.clicks.actions import SELECT_FIRST, Action, Clicks, Outcome
+from napari_utile.session.clicks.actions import SELECT_FIRST, Clicks
 from napari_utile.session.clicks.field import FieldStore, ReadyField
 from napari_utile.session.clicks.label_plane import LabelPlane, label_range
+from napari_utile.session.clicks.outcome import Action, Outcome
 from napari_utile.session.clicks.view import accept_all
 from napari_utile.session.linking import carried
 from napari_utile.session.state import Session
